@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import modellint
+from modellint.base.expressions import LateExpression
 from tests.growth import is_linear
 
 IN_A_CHILD = ("modellint.runtimes.", "modellint.probes.")
@@ -22,7 +23,7 @@ SMALL = 500
 ORDINARY = ("a", "0", " ", "\t", "\n", '"', "'", "\\", "(", "[", "{", "]", ".", ",", "a.", ' "')
 
 
-def _expressions() -> Iterator[tuple[str, str, re.Pattern[Any]]]:
+def _expressions() -> Iterator[tuple[str, str, Any]]:
     """Iterate over the expressions of all modules, with the methods by which they are used."""
     for info in pkgutil.walk_packages(modellint.__path__, "modellint."):
         if info.name.startswith(IN_A_CHILD) or info.name.endswith("__main__"):
@@ -32,7 +33,7 @@ def _expressions() -> Iterator[tuple[str, str, re.Pattern[Any]]]:
         except ImportError:  # needs a runtime
             continue
         for name, thing in vars(module).items():
-            if isinstance(thing, re.Pattern):
+            if isinstance(thing, re.Pattern | LateExpression):
                 uses = re.findall(rf"{name}\.(\w+)\(", inspect.getsource(module))
                 anchored = [use for use in uses if "match" in use]
                 for use in sorted({*anchored, *(["findall"] if len(anchored) < len(uses) else [])}):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from modellint.base.expressions import late
 from modellint.base.memo import Remembered
 from modellint.model import Model, Node, Tensor, Value
 from modellint.model.architecture import Architecture
@@ -37,7 +38,7 @@ _PASSES = having(Trait.VIEW, Trait.CAST, Trait.TRANSPOSE, Trait.UNPACKS)
 """Ops that pass a weight through: its role depends on the node after them."""
 _SCALARS = having(Trait.FORMULA_SCALAR)
 _IN_BLOCKS = having(Trait.BLOCK_WEIGHTS)
-_NO_WEIGHT = re.compile(
+_NO_WEIGHT = late(
     r"\.(scales|qzeros|g_idx|absmax|quant_map|quant_state\b.*|nested_absmax|nested_quant_map"
     r"|weight_scale(_inv|_\d)?|input_scale|weight_zero_point|weight_shape|SCB|k_scale|v_scale"
     r"|input_global_scale|weight_global_scale|weight_format|weight_g_idx)$"
@@ -45,9 +46,9 @@ _NO_WEIGHT = re.compile(
     r"|rope_factors_(long|short)"
 )
 """Tensors that are stored with weights, but are not learned: scales, tables, permutations."""
-_PACKED = re.compile(r"\.(qweight|weight_packed)$|_(blocks|packed)$")
-_NUMBERS = re.compile(r"\d+")
-_BITS = re.compile(r"(\d)[- ]?bit|(?:int|nf|fp|mxfp|nvfp|w)(\d)", re.IGNORECASE)
+_PACKED = late(r"\.(qweight|weight_packed)$|_(blocks|packed)$")
+_NUMBERS = late(r"\d+")
+_BITS = late(r"(\d)[- ]?bit|(?:int|nf|fp|mxfp|nvfp|w)(\d)", re.IGNORECASE)
 
 
 class Parameters:

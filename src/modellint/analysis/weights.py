@@ -6,11 +6,11 @@ representative and takes a fraction of a second for a model of any size.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from math import isfinite, isinf, isnan
 from typing import TYPE_CHECKING, Any
 
+from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.model import Model, Tensor, Value
 from modellint.operators import Trait, having
@@ -36,7 +36,7 @@ WEIGHT = 1
 """Index of the weight."""
 
 
-_WEIGHT_NAME = re.compile(r"(?i)(^|[./_:])(weights?|kernel|[a-z]+_proj|lora_[ab])(:0)?$")
+_WEIGHT_NAME = late(r"(?i)(^|[./_:])(weights?|kernel|[a-z]+_proj|lora_[ab])(:0)?$")
 
 
 def is_weight(place: Value | Tensor) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 
+from modellint.base.expressions import late
 from modellint.base.records import dataclass
 
-_SEPARATOR = re.compile(r"(?<!\\)\\+(?=[\w.*-])")
+_SEPARATOR = late(r"(?<!\\)\\+(?=[\w.*-])")
 """A backslash before an ordinary character, hence a path separator (``\\*`` is an escape)."""
 LONGEST = 4096
 """Limit on the length of a pattern, which is that of a path on most systems."""
@@ -158,7 +159,7 @@ def _split(tokens: Sequence[str], mark: str) -> Iterator[Sequence[str]]:
     yield tokens[start:]
 
 
-_NAMED_CLASS = re.compile(r"\[:(\w+):\]")
+_NAMED_CLASS = late(r"\[:(\w+):\]")
 _NAMED_CLASSES = {
     "alnum": "a-zA-Z0-9",
     "alpha": "a-zA-Z",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
+from modellint.base.expressions import late
 from modellint.base.records import dataclass
 
 KeyPath = tuple[str | int, ...]
-_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+_PLACE = late(r"\(at line (\d+), column (\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from modellint.base.expressions import late
+
 NEVER_WALKED = frozenset(
     """
     .git .hg .svn .venv venv node_modules __pycache__ .tox .nox .mypy_cache .pytest_cache
@@ -14,10 +16,10 @@ NEVER_WALKED = frozenset(
 )
 """Folders of tools: they contain no models of the user's, and what is written there may be run."""
 
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+ADDRESS = late(r"[A-Za-z][A-Za-z0-9+.-]*://")
 """The beginning of an address of a file elsewhere."""
 
-LOCAL_PATH = re.compile(r"(?:/home/|/Users/|/root/|/mnt/|[A-Z]:\\Users\\)[^\s\"']+")
+LOCAL_PATH = late(r"(?:/home/|/Users/|/root/|/mnt/|[A-Z]:\\Users\\)[^\s\"']+")
 """A path in a user's own folders, in a text."""
 
 

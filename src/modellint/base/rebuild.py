@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -14,6 +15,12 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 Test = Callable[[Any], bool]
+
+
+_SAME_IN_JSON = frozenset(
+    hint + end for hint in ("str", "int", "float", "bool") for end in ("", " | None")
+)
+"""Hints of most fields, which need not be evaluated to see that JSON has the same."""
 
 
 def to_plain(value: Any) -> Any:
@@ -60,8 +67,12 @@ def _aliases(kind: Any) -> dict[str, str]:
 
 def _readers(kind: Any) -> dict[str, Reader]:
     """Return the converters of fields whose JSON form differs from their type."""
-    hints = get_type_hints(kind)
-    found = {item.name: _reader(hints[item.name]) for item in fields(kind)}
+    names = {**vars(sys.modules[kind.__module__]), kind.__name__: kind}
+    found = {
+        item.name: _reader(eval(str(item.type), names))  # noqa: S307 - a hint of our own
+        for item in fields(kind)
+        if item.type not in _SAME_IN_JSON
+    }
     return {name: reader for name, reader in found.items() if reader is not None}
 
 

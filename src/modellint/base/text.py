@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
+
+from modellint.base.expressions import late
 
 LONGEST_NAME = 500
 """Limit on the name of anything in a model; it is shown with each finding, and in each output."""
 LONGEST_WORD = 100
 LONGEST_TEXT = 1000
 
-_LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
+_LONG_WORD = late(rf"\S{{{LONGEST_WORD + 1},}}")
 
 _PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "->", "≥": ">=", "≤": "<="})
 """Replacements for our own characters in limited encodings."""
 
 _AS_EMOJI = "\ufe0f"
 
-_COMMAND = re.compile(r"##(?=(?:vso)?\[)|(?<!\S):(?=:)")
+_COMMAND = late(r"##(?=(?:vso)?\[)|(?<!\S):(?=:)")
 
 _COUNTS = ("", " k", " M", " B", " T")
 _SI = ("", " k", " M", " G", " T", " P")
@@ -92,7 +93,7 @@ def clean_lines(text: str) -> str:
     return "\n".join(map(clean, text.splitlines()))
 
 
-_ODD = re.compile("[^ -~·×…─│╭╰]")
+_ODD = late("[^ -~·×…─│╭╰]")
 """Characters that may not be one column wide; those of all lines of a report are."""
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from modellint.base.errors import UsageError
+from modellint.base.expressions import late
 from modellint.base.text import LONGEST_WORD, shorten
 
-_QUANTITY = re.compile(r"(?P<number>\d+(?:_\d+)*(?:\.\d+)?)\s*(?P<unit>[A-Za-z/]*)")
+_QUANTITY = late(r"(?P<number>\d+(?:_\d+)*(?:\.\d+)?)\s*(?P<unit>[A-Za-z/]*)")
 MOST_DIGITS = 30
 _PREFIXES = "kmgtp"
 _BYTES = {

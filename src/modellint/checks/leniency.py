@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 
+from modellint.base.expressions import late
 from modellint.checks.definitions import Mistake
 from modellint.forms.forms import INT32, UINT8
 from modellint.model import Contradiction, Node
@@ -13,7 +13,7 @@ from modellint.runtimes.support import restrictions, tolerance
 
 RUNTIME = "tensorrt"
 _NARROWED = {"float64": "float32"}
-FOUND = re.compile(
+FOUND = late(
     r"[Ii]ncompatible dimensions|expected to have rank|axis must be|mismatch in unification"
     r"|Number of (?:elements|input)|must be 2-dim|must be 1 instead|length|should be 1 when"
     r"|subgraphs produce|must have either|must be in \[|Expected range|must have same rank"

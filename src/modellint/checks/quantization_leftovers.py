@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 
 from modellint.analysis.quantization import Converter, QuantizationMap, root_of
 from modellint.analysis.quantization.ops import MOVING
+from modellint.base.expressions import late
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import is_of_training
 from modellint.checks.repeats import together
@@ -124,9 +124,7 @@ def calibration_outputs_left(context: Context) -> Iterator[Hit]:
         yield Hit(found[0], {"watched": len(found), "names": [v.name for v in found]})
 
 
-_OBSERVERS = re.compile(
-    "activation_post_process|fake_quant_enabled|observer_enabled|weight_fake_quant"
-)
+_OBSERVERS = late("activation_post_process|fake_quant_enabled|observer_enabled|weight_fake_quant")
 
 
 def observers_left(context: Context) -> Iterator[Hit]:

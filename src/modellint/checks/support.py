@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
+from modellint.base.expressions import late
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import RUNTIME_DOMAINS, STANDARD_DOMAINS
 from modellint.checks.producers import refused_for_defects
@@ -36,7 +36,7 @@ FOREIGN = {
 """Domains of operators that run elsewhere, and the message for each."""
 ELSEWHERE = frozenset({*RUNTIME_DOMAINS, *STANDARD_DOMAINS[2:]})
 """Domains of operators that some runtime knows."""
-NO_TENSORS = re.compile("Sequence|Optional")
+NO_TENSORS = late("Sequence|Optional")
 """Operators on non-tensors, which another rule reports once."""
 REPORTED = {*INTEGER_OPS, *BLOCK_WEIGHT_OPS, *names(Trait.INTEGER_KERNEL)}
 """Operators that other rules report in detail."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from modellint.analysis.precision import stored_precision
+from modellint.base.expressions import late
 from modellint.base.files import open_regular
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded
@@ -26,7 +26,7 @@ LAYERS = names(Trait.MATMUL, Trait.GEMM, Trait.CONTRACTION, Trait.RECURRENT, Tra
 CALIBRATION = (b"TRT-", b"Calibration")
 """Contents of the first line of a cache that TensorRT's calibrators wrote."""
 CACHES = (".cache", ".calib", ".calibration")
-QUANTIZING = re.compile(r"Quantize|QLinear|Integer|NBits|QAttention")
+QUANTIZING = late(r"Quantize|QLinear|Integer|NBits|QAttention")
 """Part of the names of operators that convert to quantized types, or compute in them."""
 PLUGIN_DOMAINS = ("", "ai.onnx", "trt.plugins")
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.targets.deployment import ONLY_INPUT
 
-_SHAPE = re.compile(r"[\dx×.]+")
+_SHAPE = late(r"[\dx×.]+")
 MOST_DIGITS = 18
 """Longest integer that fits 64 bits whatever its digits."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from modellint.base.errors import UsageError
+from modellint.base.expressions import late
 from modellint.config.load import Config
 from modellint.config.settings import Budgets, kebab
 from modellint.planning.values import quoted
@@ -15,9 +15,9 @@ from modellint.rules.rule import Rule
 from modellint.targets import parse_bytes
 
 BUDGET_FAMILY = "budget"
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
-_COUNT = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*([kKMGTB]?)")
-_DURATION = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*(s|ms|us|µs|ns)")
+_PERCENT = late(r"(\d+(?:\.\d+)?) ?%")
+_COUNT = late(r"(\d{1,30}(?:\.\d{1,30})?)\s*([kKMGTB]?)")
+_DURATION = late(r"(\d{1,30}(?:\.\d{1,30})?)\s*(s|ms|us|µs|ns)")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _FACTORS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 

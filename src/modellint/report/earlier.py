@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from modellint.base.expressions import late
+
 HEAD = 8192
 """Length of the beginning that is looked at."""
 
@@ -34,7 +36,7 @@ _BEGINS = {
 _REPORT = "|".join(f"(?:{begins})" for begins in _BEGINS.values())
 """Compiled on first use: few runs write over a report."""
 
-_CARD = re.compile(r"<!-- model card by modellint -->|\bto be written by a person\b", re.IGNORECASE)
+_CARD = late(r"<!-- model card by modellint -->|\bto be written by a person\b", re.IGNORECASE)
 
 
 def is_card(head: bytes) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 
+from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.base.text import clean, counted, listed, shorten
 from modellint.results.finding import MORE, Finding, ModelSummary, Result, Severity
@@ -16,7 +17,7 @@ LONGEST_NAME = 100
 MOST_NAMED = 3
 """Devices or runtimes named of those of which the same is found."""
 
-_NUMBER = re.compile(r"(\d+)")
+_NUMBER = late(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)

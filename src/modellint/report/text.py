@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from modellint.base.expressions import late
 from modellint.base.text import cells, escaped, shorten
 
 Style = str
@@ -24,7 +24,7 @@ POOR: Style = "1;31"
 FIX: Style = "1;32"
 SEVERITIES: Mapping[str, Style] = {"error": POOR, "warning": FAIR, "info": NAME}
 
-_WORD = re.compile(r"(?:\A\s+)?\S+\s*")
+_WORD = late(r"(?:\A\s+)?\S+\s*")
 
 
 class Piece(NamedTuple):

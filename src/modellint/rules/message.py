@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from modellint.base.expressions import late
 from modellint.base.text import listed
 from modellint.base.units import format_bytes
 
@@ -21,7 +22,7 @@ def format_count(count: float) -> str:
     return f"{count:.3g}{suffix}"
 
 
-_FIGURES = re.compile(r",?(?:\.\d{1,2})?[defg%]?", re.ASCII)
+_FIGURES = late(r",?(?:\.\d{1,2})?[defg%]?", re.ASCII)
 """Python's format specs without widths, which could fill the memory."""
 
 

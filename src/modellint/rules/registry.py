@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.base.data import cache_dir, data_dir, parse_toml
 from modellint.base.errors import UsageError
+from modellint.base.expressions import late
 from modellint.base.files import read_text
 from modellint.base.mistakes import FileMistake, KeyPath, syntax_mistake
 from modellint.base.paths import leads_out
@@ -193,7 +194,7 @@ class _FileBlock:
             raise _error(self.path, text + (f"; {hint}" if hint else ""), *self.keys, key)
 
 
-_PARTS = re.compile(r"([A-Za-z_]+)|\[(\d+)\]")
+_PARTS = late(r"([A-Za-z_]+)|\[(\d+)\]")
 """Parts of the name of a part of a block: `cases[0].when`."""
 
 

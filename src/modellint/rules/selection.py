@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Protocol, TypeVar
 
+from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 from modellint.results.finding import Severity
@@ -15,7 +15,7 @@ from modellint.rules.rule import Rule
 ALL = "ALL"
 _EXACT = 100
 """Specificity of a code or name, above that of any prefix."""
-_CODE_PREFIX = re.compile(r"[A-Za-z]{1,5}\d{0,3}")
+_CODE_PREFIX = late(r"[A-Za-z]{1,5}\d{0,3}")
 
 T = TypeVar("T")
 

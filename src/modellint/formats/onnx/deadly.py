@@ -7,13 +7,13 @@ has a condition here under which it does; without one, it is only asked in anoth
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.formats.onnx.names import named_graphs
 from modellint.model import HIGHEST_RANK, AttributeRef, Model, Node
@@ -29,7 +29,7 @@ _ODD_PROBLEMS = frozenset(
 )
 _FAR = 1000
 """More than any rank; a number beyond it may be any number."""
-_LABELS = re.compile(r"[A-Za-z\s]*")
+_LABELS = late(r"[A-Za-z\s]*")
 _HUGE = 1 << 31
 _HUGE_DIM = 1 << 48
 """Sums of some of them overflow."""

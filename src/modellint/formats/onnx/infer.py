@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from modellint.base.expressions import late
 from modellint.formats.onnx.deadly import Danger, danger_of
 from modellint.formats.onnx.names import named_graphs
 from modellint.formats.onnx.standins import imports_microsoft, needs_standins, use_standins
@@ -45,7 +45,7 @@ STANDARD_DOMAINS = frozenset(
         "ai.onnx.training",
     }
 )
-_WHERE = re.compile(r"\(op_type:(?P<op>[^,)]*)(?:, node name:(?P<node>[^)]*))?\)")
+_WHERE = late(r"\(op_type:(?P<op>[^,)]*)(?:, node name:(?P<node>[^)]*))?\)")
 _LEFT_OUT = "Cannot parse data from external tensors"
 _RECORDED = "Inferred shape and existing shape differ"
 _UNSAID = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.rules.pattern.errors import PatternError, hint
 from modellint.rules.pattern.expression import Expression, compile_expression
@@ -200,4 +200,4 @@ class _MatchCompiler:
             raise PatternError(f"no node of the pattern makes {name!r}{guess}", part, name, 1, 1)
 
 
-_IT = re.compile(r"\bit\b")
+_IT = late(r"\bit\b")

@@ -8,6 +8,7 @@ from functools import cache
 from keyword import iskeyword
 from typing import NamedTuple, NoReturn
 
+from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.operators import Trait, names, with_own_names
 from modellint.rules.pattern.errors import PatternError, hint
@@ -15,13 +16,13 @@ from modellint.rules.pattern.errors import PatternError, hint
 ANYTHING = "_"
 MOST_LINES = 100
 
-_TOKENS = re.compile(
+_TOKENS = late(
     r"(?P<space>[ \t]+|\#.*)"
     r"|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*)"
     r"|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
     r"|(?P<mark>\.\.\.|[=(),?!|<>])"
 )
-_OPS = re.compile(r"=([\w.|<>\s-]+)\(")
+_OPS = late(r"=([\w.|<>\s-]+)\(")
 _TRAITS = frozenset(trait.value for trait in Trait)
 
 
