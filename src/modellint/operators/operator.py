@@ -38,11 +38,16 @@ class Operator(NamedTuple):
     traits: frozenset[Trait] = frozenset()
     inputs: tuple[str, ...] = ()
     """Role of each input, as far as used: ``data weight bias``."""
-    dialects: tuple[Dialect, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    """Its names in other formats, as its row has them."""
 
     @property
     def op_type(self) -> str:
         return self.name.rpartition(".")[2]
+
+    @property
+    def dialects(self) -> tuple[Dialect, ...]:
+        return tuple(map(_dialect, self.elsewhere))
 
     def places(self, *roles: str) -> tuple[int, ...]:
         """Return the indices of the inputs with one of these roles."""
@@ -67,7 +72,10 @@ def of(node: Named) -> Operator:
     """Return the row of a node's operator; one without traits for unknown operators."""
     is_standard = node.domain in ("", "ai.onnx")
     name = node.op_type if is_standard else f"{node.domain}.{node.op_type}"
-    return rows().get(name) or _dialects().get(name) or Operator(name)
+    found = rows().get(name)
+    if found is None and node.domain in _elsewhere():
+        found = _in_format(node.domain).get(node.op_type)
+    return found or Operator(name)
 
 
 def having(*traits: Trait) -> Mapping[str, Operator]:
@@ -95,9 +103,10 @@ def with_own_names(*traits: Trait) -> Mapping[str, Operator]:
     """
     wanted = frozenset(traits)
     return {
-        name: row
-        for name, row in _dialects().items()
-        if name.partition(".")[0] in (*OWN_NAMES, *OFTEN_OWN_NAMES) and wanted & row.traits
+        f"{format}.{name}": row
+        for format in (*OWN_NAMES, *OFTEN_OWN_NAMES)
+        for name, row in _in_format(format).items()
+        if wanted & row.traits
     }
 
 
@@ -119,13 +128,20 @@ def rows() -> Mapping[str, Operator]:
 
 
 @cache
-def _dialects() -> Mapping[str, Operator]:
-    """Return operators by format and name, for example ``tflite.CONV_2D``."""
-    return {
-        f"{each.format}.{each.name}": _in_dialect(row, each)
-        for row in rows().values()
-        for each in row.dialects
-    }
+def _elsewhere() -> Mapping[str, Sequence[tuple[Operator, str]]]:
+    """Return the rows that have other names in a format, each with how the row has it."""
+    found: dict[str, list[tuple[Operator, str]]] = {}
+    for row in rows().values():
+        for word in row.elsewhere:
+            found.setdefault(word.partition(":")[0], []).append((row, word))
+    return found
+
+
+@cache
+def _in_format(format: str) -> Mapping[str, Operator]:
+    """Return operators by their names in a format."""
+    found = ((row, _dialect(word)) for row, word in _elsewhere().get(format, ()))
+    return {each.name: _in_dialect(row, each) for row, each in found}
 
 
 def _in_dialect(row: Operator, dialect: Dialect) -> Operator:
@@ -147,10 +163,8 @@ def _by_op_type() -> Mapping[str, Operator]:
     for row in rows().values():
         if row.name == row.op_type or row.op_type not in found:
             found[row.op_type] = row
-    for name, row in _dialects().items():
-        format, _, op_type = name.partition(".")
-        if format in OWN_NAMES:
-            found[op_type] = row
+    for format in OWN_NAMES:
+        found.update(_in_format(format))
     return found
 
 
@@ -191,8 +205,8 @@ def _row(text: str) -> Operator:
     inputs, _, after = rest.partition(")")
     name, cost, *words = (before + after).split()
     traits = frozenset([_TRAITS[word] for word in words if ":" not in word])
-    dialects = tuple([_dialect(word) for word in words if ":" in word])
-    return Operator(name, cost.strip(NO_COST), traits, tuple(inputs.split()), dialects)
+    elsewhere = tuple([word for word in words if ":" in word])
+    return Operator(name, cost.strip(NO_COST), traits, tuple(inputs.split()), elsewhere)
 
 
 def _dialect(word: str) -> Dialect:

@@ -8,6 +8,8 @@ from enum import Enum
 class Trait(str, Enum):
     """A row of the catalogue lists the values; code asks for the members."""
 
+    __hash__ = str.__hash__  # that of enumerations is a function in Python, called in every look-up
+
     # Layers
     CONVOLUTION = "convolution"
     """Slides a weight over its input. Weights hold output channels first."""
