@@ -151,8 +151,9 @@ class Blocks:
 
     def _residual(self, end: Node, one: Value, other: Value) -> GraphBlock | None:
         for skip, main in ((one, other), (other, one)):
-            adapted_from = _source_of_skip(skip)
-            branch = _branch_to(main, skip) or _branch_to(main, adapted_from)
+            starts = dict.fromkeys((skip, _source_of_skip(skip)))
+            forks = (start for start in starts if _has_others(start, end))
+            branch = next(filter(None, (_branch_to(main, start) for start in forks)), None)
             if branch is None:
                 continue
             nodes, start = branch
@@ -277,6 +278,11 @@ def _source_of_skip(skip: Value) -> Value:
             return value
         value = source
     return value
+
+
+def _has_others(value: Value, user: Node) -> bool:
+    """Return True if other nodes than one read a value, without which no second path starts."""
+    return any(use.node is not user for use in value.consumers)
 
 
 def _branch_to(main: Value, start: Value) -> tuple[list[Node], Value] | None:
