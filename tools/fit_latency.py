@@ -27,14 +27,20 @@ from typing import Any
 import numpy as np
 from benchmarked import Row, chip_of, read_npu_rows, read_rows, seconds
 from latency_bounds import Bounds
+from latency_files import (
+    GENERATIONS_BEGIN,
+    QUALCOMM,
+    SOURCES,
+    write_device,
+    write_generations,
+    write_prior,
+)
 
 from modellint.analysis.latency import HOST_LINK
-from modellint.analysis.latency.coefficients import FILE
 from modellint.analysis.latency.processor import Coefficients
 from modellint.analysis.latency.timing import Machine
 from modellint.targets import Target, load_targets
 
-ROOT = Path(__file__).parents[1]
 PRIOR = Coefficients(group=4e-6, depthwise=0.1, window=9.0)
 NPU_PRIOR = Coefficients(
     launch=2e-6,
@@ -95,20 +101,6 @@ ENOUGH_GAIN = 0.3
 """Gain in the logarithm of the likelihood below which a fit is as good as it gets."""
 SHORTER = (1.0, 0.5, 0.25, 0.1)
 """Shares of a step that are tried until one makes the fit better."""
-SOURCES = {
-    "t4": "https://github.com/NVIDIA/TensorRT/blob/1d6bf36034/demo/BERT/README.md",
-    "l4": "https://github.com/NVIDIA/TensorRT/blob/37c01d419f/demo/BERT/README.md",
-    "a100": "https://github.com/NVIDIA/TensorRT/blob/9973b2f4ab/demo/BERT/README.md",
-    "v100": "https://github.com/PaddlePaddle/PaddleClas/tree/d178931fca43/docs/zh_CN/models/ImageNet1k",
-    "jetson-agx-xavier": "https://github.com/NVIDIA-AI-IOT/torch2trt/blob/4e820ae31b4e/docs/benchmarks/jetson_xavier.md",
-    "jetson-nano": "https://github.com/NVIDIA-AI-IOT/torch2trt/blob/4e820ae31b4e/docs/benchmarks/jetson_nano.md",
-    "jetson-xavier-nx": "https://github.com/Deci-AI/super-gradients/blob/e0ccacf8868f/documentation/source/model_zoo.md",
-}
-"""Publication of most measurements of a chip."""
-
-GENERATIONS_BEGIN = "# Generations of an NPU."
-OWN_TABLES = re.compile(r"\n\[latency\.(?:tensorrt|qnn|rknn)\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
-QUALCOMM = "https://github.com/qualcomm/ai-hub-models/tree/b61a009028de/qai_hub_models/models"
 Name = tuple[str, str, str]
 """A parameter: `all`, `architecture`, `device` or `scope`; which one; and the coefficient."""
 Array = Any
@@ -416,25 +408,6 @@ def device_table(fit: Fit, target_id: str, error: float, rows: int) -> str:
 
 def _lines(figures: dict[str, float]) -> list[str]:
     return [f"{name} = {value:.3g}" for name, value in figures.items() if value]
-
-
-def write_prior(common: str) -> None:
-    text = FILE.read_text(encoding="utf-8")
-    head, _, rest = text.partition('runtime = "tensorrt"')
-    end = rest.index(GENERATIONS_BEGIN)
-    FILE.write_text(head + common + "\n" + rest[end:], encoding="utf-8")
-
-
-def write_generations(tables: str) -> None:
-    text = FILE.read_text(encoding="utf-8")
-    head, _, rest = text.partition(GENERATIONS_BEGIN)
-    FILE.write_text(head + tables + "\n" + rest[rest.index("[npu]") :], encoding="utf-8")
-
-
-def write_device(target_id: str, table: str) -> None:
-    (path,) = (ROOT / "hardware_targets").glob(f"*/{target_id}.toml")
-    text = OWN_TABLES.sub("", path.read_text())
-    path.write_text(text.rstrip("\n") + "\n\n" + table, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarked import Kernels, kernels_of, seconds
-from fit_latency import write_device
+from latency_files import write_device
 
 from modellint.analysis.latency.processor import Coefficients
 from modellint.analysis.latency.timing import Machine
