@@ -25,7 +25,7 @@ _RANK = 4
 
 
 class _Rotated(NamedTuple):
-    """What is rotated by what."""
+    """Operands of a rotation."""
 
     data: Value
     cosine: Value
