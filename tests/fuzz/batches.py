@@ -29,7 +29,7 @@ MEMORY = 1 << 30
 """Bytes of address space over those of an idle process."""
 PROCESSOR, PATIENCE = 20, 120
 """Seconds of processor time for one mutant, and as many for each MiB, which has more findings;
-seconds until a process that does nothing is ended."""
+seconds without any until a process is ended."""
 USUAL = 200
 """Or this many times what a usual model takes, on machines where that is more."""
 BATCH = 100
@@ -115,7 +115,7 @@ def _try(make: Make, batch: Sequence[int], folder: Path, processor: int) -> Iter
     writer.close()
     tried = 0
     with suppress(EOFError):
-        while tried < len(batch) and answers.poll(PATIENCE):
+        while tried < len(batch) and _wait(answers, child):
             yield answers.recv()
             tried += 1
     if tried < len(batch):
@@ -125,6 +125,22 @@ def _try(make: Make, batch: Sequence[int], folder: Path, processor: int) -> Iter
     if tried < len(batch) and (status or not tried):
         death = _death(status, (folder / STDERR).read_text(errors="replace"))
         yield Tried(batch[tried], [death])
+
+
+def _wait(answers: Connection, child: int) -> bool:
+    """Wait for an answer; return False if the process does nothing, however busy the machine is."""
+    used = -1
+    while not answers.poll(PATIENCE):
+        before, used = used, _processor_time(child)
+        if used == before:
+            return False
+    return True
+
+
+def _processor_time(process: int) -> int:
+    """Ticks so far of a process, and of its children that have ended."""
+    stated = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, stated[11:15]))
 
 
 def _death(status: int, said: str) -> Failure:

@@ -18,7 +18,7 @@ from tests.fuzz.mutate import mutated
 from tests.fuzz.others import other
 from tests.fuzz.tree import write
 
-GRAMMARS = (".gguf", ".tflite", ".ort", ".xml", ".mlmodel", ".param")
+GRAMMARS = (".gguf", ".tflite", ".ort", ".xml", ".mlmodel", ".param", ".pb")
 """Suffixes of files that are written by a grammar, and that their readers may take."""
 CHECKPOINTS = (b"PK", MAGIC, SIGNATURE)
 """Beginnings of files that PyTorch or Keras may load, whatever their suffix."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from io import BytesIO
 
 from modellint.formats.trt import engine as engine_format
-from tests.fuzz import exports, flatbuffers, networks, operators, pickles, seeds, values
+from tests.fuzz import exports, flatbuffers, networks, operators, pickles, seeds, splice, values
 from tests.fuzz.gguf_files import gguf
 from tests.fuzz.tree import write
 
@@ -311,5 +311,6 @@ OFTEN: tuple[Maker, ...] = (
     exports.exported,
     exports.hdf5,
     exports.ncnn,
+    splice.spliced,
 )
 """Formats that are read."""

@@ -95,15 +95,15 @@ def parse(data: bytes, kind: Any) -> Message:
     message = Message(kind)
     position = 0
     while position < len(data):
-        tag, position = _varint(data, position)
+        tag, position = read_varint(data, position)
         number, wire = tag >> 3, tag & 7
         value: int | bytes | Message
         if wire == VARINT:
-            value, position = _varint(data, position)
+            value, position = read_varint(data, position)
         else:
             size = {FIXED64: 8, FIXED32: 4}.get(wire)
             if size is None:
-                size, position = _varint(data, position)
+                size, position = read_varint(data, position)
             value = data[position : position + size]
             position += size
         own = kind.fields_by_number.get(number)
@@ -148,7 +148,7 @@ def copied(message: Message) -> Message:
     return twin
 
 
-def _varint(data: bytes, position: int) -> tuple[int, int]:
+def read_varint(data: bytes, position: int) -> tuple[int, int]:
     number = shift = 0
     while True:
         byte = data[position]
