@@ -223,3 +223,10 @@ def test_an_operator_in_place_stands_for_its_result(tmp_path: Path) -> None:
     ]
     assert [value.name for value in model.outputs] == ["z"]
     assert "dead-node" not in run_cli(str(tmp_path / "m.pt2"), "-o", "concise").stdout
+
+
+def test_an_archive_inside_is_not_taken_for_the_one_that_lost_its_directory(tmp_path: Path) -> None:
+    path = tmp_path / "image.pt2"
+    whole = (SAVED / "image.pt2").read_bytes()
+    path.write_bytes(whole[: whole.rfind(b"PK\x05\x06") - 8])
+    assert [each.kind for each in read_model(path).problems] == ["corrupt"]

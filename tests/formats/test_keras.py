@@ -144,3 +144,11 @@ def test_damaged_hdf5_is_a_problem_of_the_file(bits: int, tmp_path: Path) -> Non
             *("corrupt", "truncated", "unsupported-format", "invalid-tensor", "not-a-model"),
             "too-deep",
         }
+
+
+@pytest.mark.parametrize("name", ["chunks-earliest.h5", "chunks-latest.h5", "net.h5"])
+def test_hdf5_that_lacks_its_end_is_truncated(name: str, tmp_path: Path) -> None:
+    """As h5py refuses it, whether or not something refers to what is missing."""
+    path = tmp_path / name
+    path.write_bytes((SAVED / name).read_bytes()[:-1])
+    assert [each.kind for each in read_model(path).problems] == ["truncated"]

@@ -33,6 +33,10 @@ class Archive:
             detail = f"its zip directory is damaged or missing ({error})"
             raise MalformedError("corrupt", detail) from error
         infos = self._zip.infolist()
+        if min((info.header_offset for info in infos), default=0):
+            self._close()
+            detail = "its zip directory is missing: the last one is of an archive inside"
+            raise MalformedError("corrupt", detail)
         if len(infos) > MOST_MEMBERS:
             self._close()
             detail = f"more than {MOST_MEMBERS} files in the archive"

@@ -102,6 +102,10 @@ class Hdf5:
         start = {0: 24, 1: 28}.get(version, 12)
         if self._number(start, "Q"):
             raise MalformedError("unsupported-format", "HDF5 after other data", format="HDF5")
+        end = self._base + self._number(start + 16, "Q")
+        if end > self._source.size:
+            detail = f"HDF5 that needs {end} bytes, of which {self._source.size} are there"
+            raise MalformedError("truncated", detail, expected=end, size=self._source.size)
         return self._number(start + (40 if version < 2 else 24), "Q")
 
     # Headers of objects
