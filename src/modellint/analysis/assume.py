@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
 from modellint.model import Dim, Model, Shape, Value, is_static, small_constant
 from modellint.operators import Trait, having
@@ -18,6 +19,8 @@ SAMPLES = 16_000
 """One second of audio at the sample rate of speech models."""
 REACH = 8
 """Limit on the values between the tokens and their embedding."""
+MOST_KEPT = 8
+"""Sets of sizes that are kept for a model: a search for the largest batch tries many."""
 _MOVES = having(Trait.VIEW, Trait.CAST)
 
 
@@ -32,6 +35,9 @@ class Settled:
     """Assumed sizes that follow from other dims, such as a decoder's mask with a cache."""
 
 
+_SETTLED: Remembered[dict[object, Settled]] = Remembered()
+
+
 def settle(model: Model, deployment: Deployment) -> Settled:
     """Set all dims that the deployment leaves open; profiles count at their maximum.
 
@@ -40,6 +46,19 @@ def settle(model: Model, deployment: Deployment) -> Settled:
     """
     if not any(_is_open(value) for value in model.fed):
         return Settled(deployment, {})
+    kept, key = model.memo.get(_SETTLED, None, dict), deployment.facet("shapes")
+    if key not in kept:
+        if len(kept) == MOST_KEPT:
+            kept.clear()
+        kept[key] = _settled(model, deployment)
+    sizes = kept[key].deployment
+    return replace(
+        kept[key], deployment=replace(deployment, shapes=sizes.shapes, symbols=sizes.symbols)
+    )
+
+
+def _settled(model: Model, deployment: Deployment) -> Settled:
+    """Settle the sizes, which depend on nothing of the deployment but its sizes."""
     profiles = [each for each in input_profiles(model, deployment) if each.is_dynamic]
     assumed: dict[str, int] = {}
     takes_sound = _takes_sound(model)
