@@ -103,10 +103,11 @@ def with_own_names(*traits: Trait) -> Mapping[str, Operator]:
     """
     wanted = frozenset(traits)
     return {
-        f"{format}.{name}": row
+        f"{format}.{each.name}": _in_dialect(row, each)
         for format in (*OWN_NAMES, *OFTEN_OWN_NAMES)
-        for name, row in _in_format(format).items()
+        for row, word in _elsewhere().get(format, ())
         if wanted & row.traits
+        for each in (_dialect(word),)
     }
 
 

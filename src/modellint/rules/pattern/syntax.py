@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from keyword import iskeyword
 from typing import NamedTuple, NoReturn
@@ -23,7 +23,6 @@ _TOKENS = late(
     r"|(?P<mark>\.\.\.|[=(),?!|<>])"
 )
 _OPS = late(r"=([\w.|<>\s-]+)\(")
-_TRAITS = frozenset(trait.value for trait in Trait)
 
 
 class Slot(NamedTuple):
@@ -102,17 +101,17 @@ def _choice(ops: str) -> frozenset[str] | None:
     wanted = [name.strip() for name in ops.split("|")]
     if ANYTHING in wanted:
         return None
-    return frozenset(name for each in wanted for name in _qualified(each))
+    if "<" not in ops:
+        return frozenset(map(_plain_domain, wanted))
+    return frozenset().union(*map(_having, wanted))
 
 
-def _qualified(op: str) -> Iterator[str]:
-    """Iterate over the ops that one stands for: itself, or all with a trait."""
+def _having(op: str) -> Collection[str]:
+    """Return the ops that one stands for: itself, or all with a trait."""
     if not op.startswith("<"):
-        yield _plain_domain(op)
-        return
+        return (_plain_domain(op),)
     trait = Trait(op.strip("<> "))
-    yield from names(trait)
-    yield from with_own_names(trait)
+    return (*names(trait), *with_own_names(trait))
 
 
 def _plain_domain(op: str) -> str:
@@ -189,10 +188,11 @@ class _LineParser:
 
     def _op(self) -> str:
         if self._skip("<"):
-            trait = self._take().text
-            if trait not in _TRAITS:
-                self.position -= 1
-                self._fail(f"no operators have the trait {trait!r}{hint(trait, _TRAITS)}")
+            trait = self.tokens[self.position].text
+            known = [each.value for each in Trait]
+            if trait not in known:
+                self._fail(f"no operators have the trait {trait!r}{hint(trait, known)}")
+            self._take()
             self._expect(">", "after the trait")
             return f"<{trait}>"
         if self.tokens[self.position].kind != "name":
