@@ -17,6 +17,7 @@ from modellint.model import Model, Node, Value, is_static, small_constant
 from modellint.operators import Trait, having
 from modellint.placement.epochs import epochs
 from modellint.placement.inside import INSIDE
+from modellint.placement.pairs import is_between_pairs
 from modellint.placement.placed import Boundary, NotTaken
 from modellint.placement.unions import unions
 from modellint.placement.waves import waves
@@ -202,7 +203,7 @@ class NodeJudge(Facts):
             taken_as = self._within.get(self.key(node))
             if taken_as is None or not INSIDE[taken_as](node):
                 return NotTaken("operator", "is not supported")
-            return self._open_dims(node)
+            return self._open_dims(node) or self._whole_in_floats(node)
         return (
             self._open_dims(node)
             or self._rank(node)
@@ -261,14 +262,24 @@ class NodeJudge(Facts):
             return NotTaken("form", "is not supported with a scale per channel, except on weights")
         return None
 
+    @cached_property
+    def _lacks_floats(self) -> bool:
+        """Return True for a device without units for floats, unless the runtime quantizes."""
+        target, runtime = self._deployment.target, find_runtime(self._deployment.runtime)
+        is_converted = runtime is not None and runtime.quantizes
+        return target is not None and target.computes_only_integers and not is_converted
+
+    def _whole_in_floats(self, node: Node) -> NotTaken | None:
+        """A larger operator that takes a node in computes in floats, if it is not quantized."""
+        if not self._lacks_floats or is_between_pairs(node):
+            return None
+        return NotTaken(
+            "precision", "is part of a larger one in floats, the device has integers only"
+        )
+
     def _precision(self, node: Node) -> NotTaken | None:
         """A device without units for floats takes what is between Q/DQ pairs."""
-        target, runtime = self._deployment.target, find_runtime(self._deployment.runtime)
-        if target is None or not target.computes_only_integers:
-            return None
-        if runtime is not None and runtime.quantizes:
-            return None
-        if is_between_pairs(node):
+        if not self._lacks_floats or is_between_pairs(node):
             return None
         if self.key(node) in self._moved:
             return None
@@ -286,17 +297,3 @@ def is_padding_of_next(node: Node) -> bool:
     reader, filled = result.sole_consumer, small_constant(value)
     has_zeros = value is None or (filled is not None and not filled.any())
     return has_zeros and reader is not None and reader.op_type in _PADS
-
-
-def is_between_pairs(node: Node) -> bool:
-    """Return True if a node reads only dequantized values, and its results are quantized."""
-    if node.op_type in having(Trait.QUANTIZE) or node.op_type in _DEQUANTIZE:
-        return True
-    reads = [value for value in node.inputs if value is not None and not value.is_constant]
-    writes = [value for value in node.outputs if value is not None]
-    return (
-        bool(reads)
-        and all(v.producer is not None and v.producer.op_type in _DEQUANTIZE for v in reads)
-        and all(use.node.op_type in having(Trait.QUANTIZE) for v in writes for use in v.consumers)
-        and any(v.consumers for v in writes)
-    )

@@ -1,0 +1,61 @@
+"""Nodes that compute in integers, for their inputs are dequantized and their results quantized.
+
+Before ONNX Runtime places nodes, it repeats a pair after each operator that only moves what a DQ
+returns, and before each that only moves what a Q reads
+(onnxruntime/core/optimizer/qdq_transformer/qdq_propagation.cc, version 1.32).
+"""
+
+from __future__ import annotations
+
+from modellint.model import Node, Value
+from modellint.operators import Trait, having
+
+_QUANTIZE, _DEQUANTIZE = having(Trait.QUANTIZE), having(Trait.DEQUANTIZE)
+_CARRIES = having(Trait.CROSSED_BY_ORT).keys() - having(Trait.CAST, Trait.BROADCAST).keys()
+_INTEGERS = ("int", "uint", "bool")
+"""Starts of the names of types that indices and shapes have."""
+
+
+def is_between_pairs(node: Node) -> bool:
+    """Return True if a node reads only dequantized values, and its results are quantized."""
+    if node.op_type in _QUANTIZE or node.op_type in _DEQUANTIZE:
+        return True
+    reads = [value for value in node.inputs if value is not None and _is_data(value)]
+    writes = [value for value in node.outputs if value is not None and value.consumers]
+    is_read = bool(reads) and all(map(_is_dequantized, reads))
+    is_written = bool(writes) and all(map(_is_quantized, writes))
+    if node.op_type in _CARRIES:
+        return is_read or is_written
+    return is_read and is_written
+
+
+def _is_data(value: Value) -> bool:
+    """Return False for constants, and for indices and shapes."""
+    return not value.is_constant and not (
+        value.dtype is not None and value.dtype.name.startswith(_INTEGERS)
+    )
+
+
+def _is_dequantized(value: Value) -> bool:
+    """Return True for what a DQ returns, also if other operators have moved it since."""
+    while True:
+        maker = value.producer
+        if maker is None or maker.op_type in _DEQUANTIZE:
+            return maker is not None
+        source = maker.input(0)
+        if maker.op_type not in _CARRIES or source is None:
+            return False
+        value = source
+
+
+def _is_quantized(value: Value) -> bool:
+    """Return True for what only a Q reads, also if another operator moves it before."""
+    while value.consumers and not value.is_output:
+        if all(use.node.op_type in _QUANTIZE for use in value.consumers):
+            return True
+        reader = value.sole_consumer
+        result = reader.output() if reader is not None else None
+        if reader is None or reader.op_type not in _CARRIES or result is None:
+            return False
+        value = result
+    return False
