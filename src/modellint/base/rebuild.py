@@ -10,7 +10,17 @@ from datetime import date
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -77,6 +87,8 @@ def _readers(kind: Any) -> dict[str, Reader]:
 
 
 def _reader(hint: Any) -> Reader | None:
+    if get_origin(hint) is Annotated:
+        return _reader(get_args(hint)[0])
     if is_dataclass(hint) and isinstance(hint, type):
         return lambda table: from_plain(hint, table)
     if hint is date:
