@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from modellint.base.errors import UsageError
 from modellint.base.toml_text import TomlText
 from modellint.config.load import CommandLine, Configs, merge, read_config
 from modellint.config.settings import Settings
@@ -137,3 +139,10 @@ def test_lines_of_keys(keys: tuple[str | int, ...], line: int | None) -> None:
     toml = TomlText(TEXT)
     place = toml.find(keys)
     assert (toml.line(place.range.start) if place is not None else None) == line
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes")
+def test_a_configuration_that_is_no_file_is_said_to_be_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(UsageError, match="it is a pipe"):
+        read_config(tmp_path / "pipe.toml")

@@ -228,7 +228,7 @@ def merge(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 def read_config(file: Path) -> Config:
     """Read and validate the settings of a file."""
-    if not file.is_file():
+    if not file.exists():
         raise UsageError(f"configuration file {file} does not exist")
     return _config(read_table(file), file)
 
