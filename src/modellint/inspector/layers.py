@@ -12,6 +12,8 @@ from modellint.operators import Trait, having
 from modellint.results.inspection import Layer
 
 MOST = 6
+MOST_CONVERTERS = 4
+"""Nodes that are followed from a layer up to its weight: twice what a pair has."""
 _CONVERTING = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 
 
@@ -60,7 +62,7 @@ def _converters(value: Value | None) -> list[Node]:
     chain: list[Node] = []
     while value is not None and stored_weight(value) is None:
         node = value.producer
-        if node is None or node.op_type not in _CONVERTING or node in chain:
+        if node is None or node.op_type not in _CONVERTING or len(chain) == MOST_CONVERTERS:
             return []
         chain.append(node)
         value = node.input(0)
