@@ -33,8 +33,9 @@ MOST_CALLS = 100_000
 """Limit on function calls: nested functions can multiply, and inference walks every call."""
 MOST_LOOKED_UP = 1 << 24
 """Limit on functions times calls: for each call, onnx goes through all functions."""
-LONGEST_LIST = 1 << 20
-"""To propagate data, onnx keeps some 80 bytes for each element of whatever has one dim."""
+LONGEST_LIST, MOST_LISTED = 1 << 20, 1 << 22
+"""Elements for one tensor, and for all: to propagate data, onnx keeps some 80 bytes for each
+element of whatever has one dim."""
 STANDARD_DOMAINS = frozenset(
     {
         "",
@@ -168,21 +169,22 @@ class Inferrer:
         return bytes(proto.SerializeToString())
 
     def _can_propagate(self, serialized: bytes, inputs: Mapping[str, Shape]) -> bool:
-        """Return True if no 1-D tensor is so long that lists of its elements fill the memory.
+        """Return True if 1-D tensors are not so long that lists of their elements fill the memory.
 
         Looked at where something is as large to begin with, and a Reshape may make a list of it;
         an Expand that makes one of next to nothing is not foreseen.
         """
         if not self._joins_short_lists:
             return False
-        if self._largest(inputs) <= LONGEST_LIST or self._keeps_lists_short(inputs):
+        longest = self._largest(inputs) * self._most_lists
+        if longest <= MOST_LISTED or self._keeps_lists_short(inputs):
             return True
         if serialized not in self._propagates:
             graph = self._infer(serialized, strict=False, propagates=False).graph
             infos = (*graph.input, *graph.value_info, *graph.output)
             shapes = (type_of(info.type).shape for info in infos)
             stored = (tensor.shape for tensor in self.model.tensors)
-            self._propagates[serialized] = not any(map(_is_long_list, (*shapes, *stored)))
+            self._propagates[serialized] = sum(map(_listed, (*shapes, *stored))) <= MOST_LISTED
         return self._propagates[serialized]
 
     def _keeps_lists_short(self, inputs: Mapping[str, Shape]) -> bool:
@@ -197,11 +199,18 @@ class Inferrer:
             pairs = zip(declared, shape, strict=True)
             if any(isinstance(old, int) and old != new for old, new in pairs):
                 return False
-        return all(
-            _is_short(value.known_shape)
+        lengths = [
+            _listed_at_most(value.known_shape)
             for inner in self.model.graphs()
             for value in inner.values.values()
-        )
+        ]
+        return sum(lengths) <= MOST_LISTED
+
+    @cached_property
+    def _most_lists(self) -> int:
+        """Return the number of nodes whose outputs' elements onnx may keep."""
+        graphs = self.model.graphs(functions=True)
+        return sum(len(graph.by_op.get(op, ())) for graph in graphs for op in _OF_LISTS)
 
     def _largest(self, inputs: Mapping[str, Shape]) -> int:
         """Return the number of elements of the largest stored tensor or input."""
@@ -280,15 +289,17 @@ def _length(value: Value, lengths: Mapping[int, int]) -> int:
     return lengths.get(id(value), HIGHEST_RANK if value.producer is None else 0)
 
 
-def _is_long_list(shape: Shape | None) -> bool:
-    return shape is not None and len(shape) == 1 and (element_count(shape) or 0) > LONGEST_LIST
+def _listed(shape: Shape | None) -> int:
+    return (element_count(shape) or 0) if shape is not None and len(shape) == 1 else 0
 
 
-def _is_short(shape: Shape | None) -> bool:
-    """Return True if the tensor cannot be a long list, whatever its open dims."""
-    if shape is None or len(shape) != 1:
-        return shape is not None
-    return isinstance(shape[0], int) and shape[0] <= LONGEST_LIST
+def _listed_at_most(shape: Shape | None) -> int:
+    """Return the length of the list that a tensor may become; too many if that is not known."""
+    if shape is None:
+        return MOST_LISTED + 1
+    if len(shape) != 1:
+        return 0
+    return shape[0] if isinstance(shape[0], int) else MOST_LISTED + 1
 
 
 def _make_constant(node: NodeProto, elements: NDArray[Any]) -> None:
