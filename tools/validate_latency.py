@@ -63,8 +63,8 @@ all of them than that.
   at before the last changes, and some of their rows when two were made: dpn, lcnet, resnext and
   rexnet for the coefficient of convolutions in groups, and a list of V100 in batches of one and of
   A100 when the runs of PaddleClas with copies were separated from those without; errors of families
-  left out, some of them kept aside too, were in view throughout. Nothing was fitted to them, but they
-  are less unseen than rows of a new source would be.
+  left out, some of them kept aside too, were in view throughout. Nothing was fitted to them, but
+  they are less unseen than rows of a new source would be.
 
 Bounds follow from what was left out, too: each family, or each device, counts the same, and 95 % of
 the left-out measurements are inside. Those of a device with figures of fewer than three families
