@@ -257,6 +257,78 @@ Result(y)
         assert "quantization parameters" in " ".join(shown.split()), output
 
 
+FOLDED = {
+    "gemm": ("float[3,2] w = {1,2,3,4,5,6}", "a = Gemm <transB = 1> (x, w, c)"),
+    "matmul": ("float[2,3] w = {1,3,5,2,4,6}", "m = MatMul (x, w) a = Add (m, c)"),
+    "dropout": (
+        "float[2,3] w = {1,3,5,2,4,6}, float ratio = {0.5}",
+        "m = MatMul (x, w) d = Dropout (m, ratio) a = Add (d, c)",
+    ),
+}
+"""Ways to write a product, whose weight TFLite stores transposed."""
+WHOLE = """
+main (x) => (y)
+x float32[4,2]
+w float32[3,2] = 2 4 9 12 20 24
+c float32[3] = 14 24 36
+y float32[4,3]
+FULLY_CONNECTED (x, w, c) => (y)
+"""
+
+
+@pytest.mark.parametrize(("scale", "changed"), [("{2,3,4}", 0), ("{2,3,5}", 2)])
+@pytest.mark.parametrize("name", FOLDED)
+def test_the_scale_after_a_product_is_folded_along_its_output_channels(
+    tmp_path: Path, name: str, scale: str, changed: int
+) -> None:
+    stored, product = FOLDED[name]
+    text = f"""
+<ir_version: 8, opset_import: ["" : 17]>
+m (float[4,2] x) => (float[4,3] y)
+<{stored}, float[1,3] c = {{7,8,9}}, float[3] gamma = {scale}> {{ {product} y = Mul (a, gamma) }}
+"""
+    found = match(tmp_path, tflite(WHOLE), "model.tflite", text)
+    weights = weight_difference(found, found.old, found.new, 1 << 20)
+    assert (len(weights.changed), weights.added, weights.removed) == (changed, [], [])
+
+
+CONVOLVED = """
+<ir_version: 8, opset_import: ["" : 17]>
+m (float[1,2,4,4] x) => (float[1,3,4,4] y)
+<float[3,2,1,1] w = {2,4,9,12,20,24}, float[3] c = {14,24,36}> { y = Conv (x, w, c) }
+"""
+APART = """
+net version=11
+x = Parameter f32[1,2,4,4]
+w = Const f32[3,2,1,1] offset=0
+conv = Convolution(x, w) f32[1,3,4,4] strides=1,1 pads_begin=0,0 pads_end=0,0 dilations=1,1
+b = Const f32[1,3,1,1] offset=24
+biased = Add(conv, b) f32[1,3,4,4]
+s = Const f32[1,3,1,1] offset=36
+scaled = Multiply(biased, s) f32[1,3,4,4]
+Result(scaled)
+"""
+
+
+def test_a_bias_is_folded_whatever_its_rank(tmp_path: Path) -> None:
+    (tmp_path / "model.xml").write_bytes(openvino(APART))
+    np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4], "f4").tofile(tmp_path / "model.bin")
+    old = save(model_from_text(CONVOLVED), tmp_path / "model.onnx")
+    found = match_models(read_model(old), read_model(tmp_path / "model.xml"))
+    assert [(pair.old.op, len(pair.new.nodes)) for pair in found.pairs] == [("Conv", 3)]
+    assert [*found.removed, *found.added, *found.replaced] == []
+    weights = weight_difference(found, found.old, found.new, 1 << 20)
+    assert (weights.changed, weights.added, weights.removed) == ([], [], [])
+
+
+def test_a_factor_along_another_axis_is_folded_into_nothing(tmp_path: Path) -> None:
+    scaled = "float[1,1,1,4] gamma = {1,2,3,4}"
+    text = SCALED.replace("float[1,3,1,1] gamma = {1e-6,2e-6,4e-6}", scaled)
+    found = match(tmp_path, tflite(WRITTEN_OUT), "model.tflite", text)
+    weights = weight_difference(found, found.old, found.new, 1 << 20)
+    assert (weights.matched, weights.equal, weights.changed) == (4, 2, [])
+
+
 SCALED = """
 <ir_version: 8, opset_import: ["" : 17]>
 m (float[1,4,4,2] x) => (float[1,3,4,4] y)

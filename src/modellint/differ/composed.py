@@ -8,7 +8,13 @@ from typing import NamedTuple
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.fusion import Norms, operands
 from modellint.base.memo import Remembered
-from modellint.differ.crossing import FOLDED, operator_name, with_activation, with_constants
+from modellint.differ.crossing import (
+    COPIES,
+    FOLDED,
+    operator_name,
+    with_activation,
+    with_constants,
+)
 from modellint.differ.written_out import Composed, gelus, written_out
 from modellint.model import Graph, Node, Value
 from modellint.operators import Trait, having, names, of
@@ -64,13 +70,14 @@ def axes_of_space(node: Node) -> tuple[int, ...]:
 
 def _add_constants(graph: Graph, composed: dict[Node, Composed]) -> None:
     """Make one step of an operator and the arithmetic with its constants."""
-    inside = {part for each in composed.values() for part in each.parts}
+    owners = {part: each.parts for each in composed.values() for part in each.parts}
     for parts in with_constants(graph):
-        if inside.isdisjoint(parts):
-            taken = (
-                *common_form(parts[0])[1],
-                *(value for node in parts[1:] for value in node.inputs),
-            )
+        shorter = {owners[part] for part in parts if part in owners}
+        if all(parts[: len(each)] == each != parts for each in shorter):
+            for each in shorter:  # a product with its bias, which a scale follows
+                del composed[each[-1]]
+            arithmetic = [node for node in parts[1:] if operator_name(node) not in COPIES]
+            taken = (*common_form(parts[0])[1], *(v for node in arithmetic for v in node.inputs))
             made = {node.output() for node in parts}
             inputs = tuple([value for value in taken if value is not None and value not in made])
             composed[parts[-1]] = Composed(operator_name(parts[0]), parts, inputs)

@@ -40,7 +40,7 @@ _DECOMPRESSING = (
     _ROUNDING | _SCALING | {"Identity", "Reshape", "Unsqueeze", "Squeeze", "DequantizeLinear"}
 )
 """Operators between a weight as it is stored and as it is used."""
-_COPIES = ("Identity", "Dropout")
+COPIES = ("Identity", "Dropout")
 _VIEWS = having(Trait.VIEW)
 _WINDOWS = frozenset(("Conv", "ConvTranspose", "AveragePool", "MaxPool"))
 _STRIDES = ("strides", "stride", "stride_d", "stride_h", "stride_w")
@@ -131,7 +131,7 @@ def _arithmetic(node: Node, name: str) -> list[Node]:
         if reader is None or reader.graph is not node.graph:
             return []
         chain.append(reader)
-        if operator_name(reader) not in _COPIES:
+        if operator_name(reader) not in COPIES:
             break
     others = [value for value in chain[-1].inputs if value is not None and value is not output]
     tensors = [stored_weight(value) for value in others]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FOLDED, operator_name, stored_weight
-from modellint.differ.layouts import is_layout_known
+from modellint.differ.layouts import is_layout_known, is_read_transposed
 from modellint.differ.matched import Pair
 from modellint.differ.written_out import is_doubled
 from modellint.model import Node, Tensor, Value
@@ -39,24 +39,26 @@ class FoldingEffect(NamedTuple):
     """True for a bias that the layer does not have, for which the shift stands."""
 
     def applied(self, numbers: NDArray[Any]) -> NDArray[Any] | None:
+        """Return the weight or the bias as the other model has it; None if that cannot be told."""
         arrays = [tensor.numpy() for tensor in self.learned]
         known = [a.astype("f8").reshape(-1) for a in arrays if a is not None]
-        if len(known) != len(arrays):
+        by_channel = numbers.reshape(-1) if self.is_bias else numbers.swapaxes(self.axis, -1)
+        sizes = {each.size for each in known} - {by_channel.shape[-1]}
+        if sizes or len(known) != len(arrays):
             return None
-        if len(known) < 2:
-            return self._scaled(numbers, known[0]) if known else numbers * self.factor
+        folded = self._on_channels(by_channel, known) * self.factor
+        return folded.reshape(numbers.shape) if self.is_bias else folded.swapaxes(self.axis, -1)
+
+    def _on_channels(self, numbers: NDArray[Any], known: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Fold numbers whose last axis is that of the output channels."""
+        if len(known) < 4:
+            return numbers * known[0] if known else numbers
         scale, shift, mean, variance = known
         factors = scale / (variance + self.epsilon) ** 0.5
         if not self.is_bias:
-            return self._scaled(numbers, factors)
+            return numbers * factors
         folded: NDArray[Any] = shift + ((0.0 if self.is_absent else numbers) - mean) * factors
         return folded
-
-    def _scaled(self, numbers: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
-        sizes = [1] * numbers.ndim
-        sizes[0 if self.is_bias else self.axis] = -1
-        scaled: NDArray[Any] = numbers * factors.reshape(sizes) * self.factor
-        return scaled
 
 
 class FoldedWeight(NamedTuple):
@@ -92,16 +94,13 @@ def _effect(step: CanonicalStep, node: Node | None, *, of_new: bool) -> FoldingE
         return FoldingEffect(of_new)
     if operator_name(node) == SCALE:
         scale = next((t for t in map(_stored, node.inputs) if t is not None), None)
-        axis = 0 if Trait.CONVOLUTION in of(step.main).traits else _last_axis(step)
+        is_first = Trait.CONVOLUTION in of(step.main).traits or is_read_transposed(step.main)
+        axis = 0 if is_first else -1
         return FoldingEffect(of_new, (scale,), axis=axis) if scale is not None else None
     found = [value.tensor for value in node.inputs[1:5] if value is not None]
     tensors = [tensor for tensor in found if tensor is not None]
     epsilon = node.get_float("epsilon", EPSILON) or EPSILON
     return FoldingEffect(of_new, tuple(tensors), epsilon) if len(tensors) == 4 else None
-
-
-def _last_axis(step: CanonicalStep) -> int:
-    return 0 if step.main.get_int("transB", 0) else -1
 
 
 def _folded(
@@ -110,11 +109,9 @@ def _folded(
     weight, bias = _weights(apart)
     other, other_bias = _weights(whole)
     pairs = [(weight, other, folding)]
-    if len(folding.learned) == 4:
-        own = folding._replace(is_bias=True, is_absent=bias is None)
-        pairs.append((bias if bias is not None else folding.learned[1], other_bias, own))
-    else:
-        pairs.append((bias, other_bias, folding._replace(is_bias=True, factor=1.0)))
+    own = folding._replace(is_bias=True, factor=1.0, is_absent=bias is None)
+    shift = folding.learned[1] if len(folding.learned) == 4 else None
+    pairs.append((bias if bias is not None else shift, other_bias, own))
     for one, twin, how in pairs:
         if one is not None and twin is not None:
             yield FoldedWeight(*((twin, one) if folding.of_new else (one, twin)), how)

@@ -48,9 +48,15 @@ def is_layout_known(node: Node) -> bool:
     return node.qualified_op in _WEIGHTS
 
 
-def is_stored_transposed(node: Node) -> bool:
-    """Return True for a product in a format that always stores its weight transposed."""
-    return _differs(node, "weight-transposed")
+def is_read_transposed(product: Node) -> bool:
+    """Return True for a product that reads its weight in another order than it is stored in."""
+    flipped = bool(product.get_int("transB", 0)) or product.op_type == "MatMulNBits"
+    flipped = flipped or _differs(product, "weight-transposed")
+    value = product.input(1)
+    while value is not None and value.producer is not None:
+        flipped ^= value.producer.op_type == "Transpose"
+        value = value.producer.input(0)
+    return flipped
 
 
 def standard_weight(node: Node, shape: Shape) -> Shape:

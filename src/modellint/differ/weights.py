@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FEW, is_crossing
 from modellint.differ.folding import FoldingEffect, folded_weights
-from modellint.differ.layouts import is_layout_known, is_stored_transposed, order_between
+from modellint.differ.layouts import is_layout_known, is_read_transposed, order_between
 from modellint.differ.matched import Matching, Pair, paired_weights
 from modellint.differ.samples import sample_of
-from modellint.model import Model, Tensor, Value
+from modellint.model import Model, Tensor
 from modellint.results.difference import StoredWeight, WeightChange, WeightDifference
 
 if TYPE_CHECKING:
@@ -134,45 +134,33 @@ def _of_steps(found: Matching) -> Iterator[WeightPair]:
                 continue  # parameters, such as axes
             seen.add((id(one), id(other)))
             flipped = pair.new.op == "MatMul" and len(one.shape) == 2 == len(other.shape)
-            flipped = flipped and _is_flipped(pair.old, before) != _is_flipped(pair.new, after)
+            if flipped:
+                flipped = is_read_transposed(pair.old.main) != is_read_transposed(pair.new.main)
             order: tuple[int, ...] = ()
             if is_layout_known(pair.old.main) or is_layout_known(pair.new.main):
                 flipped = False
                 if before in pair.old.inputs[1:2]:
                     order = order_between(pair.old.main, pair.new.main, one.shape, other.shape)
-                    order = _after_transposes(pair, before, after, order)
+                    order = _after_transposes(pair, order)
             yield WeightPair(one, other, flipped, order)
 
 
 def _order(pair: Pair, old: Tensor, new: Tensor, folding: FoldingEffect) -> tuple[int, ...]:
     if folding.is_bias:
         return ()
-    return order_between(pair.old.main, pair.new.main, old.shape, new.shape)
+    order = order_between(pair.old.main, pair.new.main, old.shape, new.shape)
+    return _after_transposes(pair, order)
 
 
-def _after_transposes(
-    pair: Pair, before: Value, after: Value, order: tuple[int, ...]
-) -> tuple[int, ...]:
+def _after_transposes(pair: Pair, order: tuple[int, ...]) -> tuple[int, ...]:
     """Return the order of dims between two matrices, of which one may be read transposed."""
     if len(order) != 2:
         return order
     turned = sum(
-        not is_layout_known(step.main) and _is_flipped(step, weight)
-        for step, weight in ((pair.old, before), (pair.new, after))
+        not is_layout_known(step.main) and is_read_transposed(step.main)
+        for step in (pair.old, pair.new)
     )
     return order[::-1] if turned % 2 else order
-
-
-def _is_flipped(step: CanonicalStep, weight: Value) -> bool:
-    """Return True if a product reads its weight transposed."""
-    node = step.main
-    flipped = bool(node.get_int("transB", 0)) or node.op_type == "MatMulNBits"
-    flipped = flipped or is_stored_transposed(node)
-    value = node.input(1)
-    while value is not None and value is not weight and value.producer is not None:
-        flipped ^= value.producer.op_type == "Transpose"
-        value = value.producer.input(0)
-    return flipped
 
 
 def _with_unpaired(
