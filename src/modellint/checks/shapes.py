@@ -364,12 +364,12 @@ def int64_beyond_int32(context: Context) -> Iterator[Hit]:
             if value.tensor is None or value.tensor.dtype.name != "int64":
                 continue
             users = [use.node for use in value.consumers if not _is_bound(use.node, use.index)]
-            far = beyond_int32(value.tensor, may_read=context.read_weights) if users else None
+            far = _beyond_int32(value.tensor, may_read=context.read_weights) if users else None
             if far is not None:
                 yield Hit(users[0], {"constant": value.name, "number": far})
 
 
-def beyond_int32(tensor: Tensor, *, may_read: bool) -> int | None:
+def _beyond_int32(tensor: Tensor, *, may_read: bool) -> int | None:
     """Return the first number that does not fit; large tables are read in pieces."""
     plain = tensor.plain()
     if plain is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modellint.checks.api import Context, Hit
-from modellint.checks.shapes import beyond_int32
+from modellint.checks.shapes import PIECE
 from modellint.formats.onnx.facts import onnx_facts
-from modellint.model import Graph, Use, Value, element_count
+from modellint.model import Graph, Tensor, Use, Value, element_count
 from modellint.operators import Trait, having, with_input
 
 _SELECTS = having(Trait.SELECTS)
@@ -22,11 +22,25 @@ def wide_table(context: Context) -> Iterator[Hit]:
     for graph in context.graphs():
         for value in wide_tables(graph, context.options["min-bytes"]):
             tensor = value.tensor
-            if tensor is None or beyond_int32(tensor, may_read=context.read_weights) is not None:
+            if tensor is None or not _fits(tensor):
                 continue
             saved = tensor.nbytes // 2
             facts = {"table": value.name, "bytes": saved, "share": saved / total if total else 0.0}
             yield Hit(value, facts)
+
+
+def _fits(tensor: Tensor) -> bool:
+    """Return True if all of the numbers can be read, and fit into 32 bits."""
+    plain = tensor.plain()
+    if plain is not None:
+        return min(plain, default=0) >= -(2**31) and max(plain, default=0) < 2**31
+    read = 0
+    for stored in tensor.pieces(PIECE):
+        piece = stored.astype("int64")
+        if (piece != piece.astype("int32")).any():
+            return False
+        read += piece.size
+    return read == tensor.elements
 
 
 def wide_tables(graph: Graph, least: int) -> Iterator[Value]:
