@@ -148,7 +148,7 @@ def command(model: Path, out: Path, recipes: tuple[str, ...], **given: Any) -> i
 def _places(model: Path, out: Path, recipes: Sequence[Recipe], *, force: bool) -> list[Path]:
     """Return the file for each recipe; raise if one would overwrite something."""
     if len(recipes) > 1 or out.is_dir():
-        if not out.is_dir() and (out.exists() or out.suffix == model.suffix):
+        if not out.is_dir() and (out.exists() or out.suffix == ".onnx"):
             raise UsageError(f"{out} is a file; several recipes need a folder")
         out.mkdir(parents=True, exist_ok=True)
         places = [out / f"{model.stem}.{recipe.name}.onnx" for recipe in recipes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from modellint.base.errors import UsageError
@@ -12,7 +13,7 @@ from modellint.base.globs import Globs
 from modellint.base.suggest import did_you_mean
 from modellint.config.load import Config
 from modellint.config.settings import ProfileTable
-from modellint.planning.values import flat, quoted
+from modellint.planning.values import quoted
 from modellint.results.finding import Origin
 from modellint.rules.rule import Rule
 from modellint.runtimes import find_runtime, runtimes
@@ -149,7 +150,7 @@ def _valid_version(config: Config, key: str, version: str | None) -> str | None:
 def _require_runtime(runtime: str, catalogue: Mapping[str, Rule], config: Config) -> None:
     if find_runtime(runtime) is not None:
         return
-    known = {*runtimes(), *flat(rule.runtimes for rule in catalogue.values())}
+    known = {*runtimes(), *chain.from_iterable(rule.runtimes for rule in catalogue.values())}
     known |= {target.default_runtime for target in load_targets()}
     if runtime not in known:
         hint = did_you_mean(runtime, sorted(known), f"known: {', '.join(sorted(known))}")

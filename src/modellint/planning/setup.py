@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from modellint.base.errors import UsageError
@@ -16,7 +17,7 @@ from modellint.planning.asking import measured_run, probe_request, require_probe
 from modellint.planning.budgets import budget_limits, with_budgets
 from modellint.planning.deployments import deployments, matching_globs, with_shapes
 from modellint.planning.options import rule_options
-from modellint.planning.values import flat, size
+from modellint.planning.values import size
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule
 from modellint.rules.selection import (
@@ -53,7 +54,7 @@ class Setup:
         lenient = {
             "ignore": settings.ignore,
             "severity": tuple(settings.severity),
-            "per-file-ignores": tuple(flat(settings.per_file_ignores.values())),
+            "per-file-ignores": tuple(chain.from_iterable(settings.per_file_ignores.values())),
             "suppress": tuple(entry.rule for entry in settings.suppress),
         }
         return [
@@ -72,7 +73,7 @@ class Setup:
     def _globs(self) -> list[str]:
         settings = self.config.settings
         tables = (settings.per_file_ignores, settings.per_file_budgets, settings.per_file_shapes)
-        return list(dict.fromkeys(flat(tables)))
+        return list(dict.fromkeys(chain.from_iterable(tables)))
 
     def plan_for(self, path: Path) -> Plan:
         """Return the plan of a file, including its per-file settings."""
@@ -88,7 +89,7 @@ class Setup:
             self.config.settings.per_file_ignores,
             self.config.settings.per_file_budgets,
         )
-        ignored = list(flat(ignores.get(glob, ()) for glob in globs))
+        ignored = list(chain.from_iterable(ignores.get(glob, ()) for glob in globs))
         rules = tuple(
             rule
             for rule in self.plan.rules

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from modellint.base.errors import UsageError
 from modellint.base.text import LONGEST_WORD, shorten
 from modellint.config.load import Config
@@ -22,8 +20,3 @@ def size(config: Config, key: str) -> int | None:
 
 def quoted(value: float | str) -> str:
     return shorten(repr(value), LONGEST_WORD)
-
-
-def flat(groups: Iterable[Iterable[str]]) -> Iterator[str]:
-    for group in groups:
-        yield from group
