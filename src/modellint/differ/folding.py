@@ -39,7 +39,7 @@ class FoldingEffect(NamedTuple):
     """True for a bias that the layer does not have, for which the shift stands."""
 
     def applied(self, numbers: NDArray[Any]) -> NDArray[Any] | None:
-        """Return the weight or the bias as the other model has it; None if that cannot be told."""
+        """Return the weight or the bias as the other model has it; None if that is unknown."""
         arrays = [tensor.numpy() for tensor in self.learned]
         known = [a.astype("f8").reshape(-1) for a in arrays if a is not None]
         by_channel = numbers.reshape(-1) if self.is_bias else numbers.swapaxes(self.axis, -1)
