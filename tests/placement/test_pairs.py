@@ -8,6 +8,7 @@ import pytest
 
 from modellint.formats import read_model
 from modellint.placement import placement
+from modellint.placement.pairs import is_between_pairs
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.support import save
@@ -81,3 +82,17 @@ def test_a_gelu_is_not_taken_in_floats(tmp_path: Path) -> None:
     }
     """
     assert "erf" in in_floats(text, tmp_path)
+
+
+def test_what_only_moves_in_a_circle_has_no_pairs(tmp_path: Path) -> None:
+    text = """
+    m (float[1,8] x) => (float[1,8] y) <int64[2] to = {1, 8}>
+    {
+        a = Reshape (b, to)
+        b = Reshape (a, to)
+        c = Reshape (c, to)
+        y = Add (b, x)
+    }
+    """
+    model = read_model(save(HEAD + text, tmp_path / "m.onnx"))
+    assert not any(map(is_between_pairs, model.graph.nodes))

@@ -7,6 +7,7 @@ returns, and before each that only moves what a Q reads
 
 from __future__ import annotations
 
+from modellint.analysis.chains import LONGEST
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
 
@@ -38,24 +39,27 @@ def _is_data(value: Value) -> bool:
 
 def _is_dequantized(value: Value) -> bool:
     """Return True for what a DQ returns, also if other operators have moved it since."""
-    while True:
+    for _ in range(LONGEST):
         maker = value.producer
         if maker is None or maker.op_type in _DEQUANTIZE:
             return maker is not None
         source = maker.input(0)
         if maker.op_type not in _CARRIES or source is None:
-            return False
+            break
         value = source
+    return False
 
 
 def _is_quantized(value: Value) -> bool:
     """Return True for what only a Q reads, also if another operator moves it before."""
-    while value.consumers and not value.is_output:
+    for _ in range(LONGEST):
+        if not value.consumers or value.is_output:
+            break
         if all(use.node.op_type in _QUANTIZE for use in value.consumers):
             return True
         reader = value.sole_consumer
         result = reader.output() if reader is not None else None
         if reader is None or reader.op_type not in _CARRIES or result is None:
-            return False
+            break
         value = result
     return False
