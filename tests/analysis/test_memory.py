@@ -105,6 +105,29 @@ def test_onnx_runtimes_block_is_known_to_the_byte(name: str, batch: int, block: 
     assert memory(export(name), deployment).activations.expected == block
 
 
+def test_a_transposed_output_is_no_part_of_a_conversion() -> None:
+    """What it reads stays until then, in whatever order it writes."""
+    weights = "float[8,8,1,1] w = {" + ", ".join(["1.0"] * 64) + "}"
+    expected = set()
+    for perm in ("0, 3, 1, 2", "0, 2, 3, 1"):
+        body = f"a = Softmax(x) c = Conv(x, w) z = Softmax(c) y = Transpose<perm = [{perm}]>(a)"
+        shape = "float[1,8,8,8]"
+        model = graph(body, f"{shape} x", f"{shape} y, {shape} z", weights=weights)
+        estimate = memory(model, Deployment(runtime="onnxruntime"))
+        expected.add(estimate.activations.expected)
+    assert len(expected) == 1
+
+
+def test_a_part_does_not_depend_on_what_was_asked_before() -> None:
+    table = "float[8,8] w = {" + ", ".join(["1.0"] * 64) + "}"
+    weights = f"{table}, float[8] s = {{1, 1, 1, 1, 1, 1, 1, 1}}"
+    body = "a = MatMul(x, w) n = LayerNormalization(a, s) y = MatMul(n, w)"
+    models = (graph(body, "float[64,8] x", "float[64,8] y", weights=weights) for _ in range(2))
+    one, other = (memory(each, Deployment(runtime="onnxruntime")) for each in models)
+    workspace, activations = one.workspace, one.activations
+    assert (other.activations, other.workspace) == (activations, workspace)
+
+
 @pytest.mark.parametrize(
     ("precision", "share"), [("fp32", 1.0), ("fp16", 0.5), ("int8", 0.25), ("int4", 0.125)]
 )

@@ -126,7 +126,7 @@ tflite.UNIDIRECTIONAL_SEQUENCE_RNN cells
 
 # Normalization
 
-BatchNormalization 2/output normalization pointwise quantizable in-place epilogue keeps-layout
+BatchNormalization 2/output normalization pointwise quantizable in-place epilogue
     widened
     (data scale bias statistic statistic) openvino:BatchNormInference coreml:batch_norm
     coreml:batchnorm
@@ -193,7 +193,7 @@ tflite.QUANTIZE 2/output cast
 # Activations
 
 Celu 2/output pointwise in-place
-Clip clip activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
+Clip clip activation pointwise quantizable in-place epilogue crossed-by-transpose
     clips (data bound bound)
     tflite:RELU6 tflite:RELU_N1_TO_1 tflite:RELU_0_TO_1 openvino:Clamp coreml:clip coreml:relu6
     aten:clamp aten:clamp_min aten:clamp_max aten:hardtanh aten:relu6
@@ -206,17 +206,17 @@ Gelu 5/output curved gelu pointwise quantizable sensitive in-place crossed-by-tr
     openvino:Gelu
     coreml:gelu
     aten:gelu
-HardSigmoid 2/output activation sigmoid pointwise quantizable in-place keeps-layout
+HardSigmoid 2/output activation sigmoid pointwise quantizable in-place
     crossed-by-transpose never-negative
     openvino:HardSigmoid openvino:HSigmoid coreml:sigmoid_hard
     coreml:sigmoidHard
     aten:hardsigmoid
-HardSwish 3/output activation curved pointwise quantizable in-place keeps-layout
+HardSwish 3/output activation curved pointwise quantizable in-place
     crossed-by-transpose
     tflite:HARD_SWISH openvino:HSwish
     aten:hardswish
 Hardmax 1/input
-LeakyRelu 1/output activation pointwise quantizable in-place epilogue keeps-layout
+LeakyRelu 1/output activation pointwise quantizable in-place epilogue
     crossed-by-transpose
     tflite:LEAKY_RELU coreml:leaky_relu
     coreml:leakyReLU
@@ -231,7 +231,7 @@ PRelu 1/output activation pointwise quantizable in-place tflite:PRELU openvino:P
     coreml:prelu
     coreml:PReLU
     aten:prelu aten:_prelu_kernel
-Relu 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
+Relu 1/output activation pointwise quantizable in-place epilogue crossed-by-transpose
     clips never-negative tflite:RELU
     openvino:ReLU coreml:relu
     coreml:ReLU
@@ -241,7 +241,7 @@ Selu 2/output activation curved pointwise quantizable in-place openvino:Selu
     aten:selu
     tensorflow:Selu
 Shrink 2/output in-place
-Sigmoid 3/output activation sigmoid pointwise quantizable in-place epilogue keeps-layout
+Sigmoid 3/output activation sigmoid pointwise quantizable in-place epilogue
     crossed-by-transpose never-negative
     tflite:LOGISTIC openvino:Sigmoid coreml:sigmoid
     tflite:STABLEHLO_LOGISTIC
@@ -263,7 +263,7 @@ Softsign 2/output pointwise in-place openvino:SoftSign coreml:softsign
 SwiGLU 5/output curved pointwise quantizable in-place
 Swish 4/output activation curved pointwise quantizable in-place openvino:Swish coreml:silu
     aten:silu
-Tanh 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
+Tanh 1/output activation pointwise quantizable in-place epilogue crossed-by-transpose
     tflite:TANH
     openvino:Tanh coreml:tanh coreml:scaled_tanh
     tflite:STABLEHLO_TANH
@@ -295,7 +295,7 @@ ArgMin 1/input reduces tflite:ARG_MIN coreml:reduce_argmin
     coreml:argMin
     aten:argmin
     tensorflow:ArgMin
-AveragePool pool pool quantizable keeps-layout tflite:AVERAGE_POOL_2D[nhwc,activation,cost=window]
+AveragePool pool pool quantizable tflite:AVERAGE_POOL_2D[nhwc,activation,cost=window]
     openvino:AvgPool coreml:avg_pool
     coreml:pooling coreml:pooling3d
     aten:avg_pool1d aten:avg_pool2d aten:avg_pool3d
@@ -307,7 +307,7 @@ CumSum 1/input stops-transpose widened tflite:CUMSUM openvino:CumSum coreml:cums
     coreml:cumSum
     aten:cumsum
     tensorflow:Cumsum
-GlobalAveragePool 1/input mean reduces quantizable keeps-layout openvino:AdaptiveAvgPool
+GlobalAveragePool 1/input mean reduces quantizable openvino:AdaptiveAvgPool
     coreml:globalPooling3d
     aten:adaptive_avg_pool1d aten:adaptive_avg_pool2d aten:adaptive_avg_pool3d
     aten:_adaptive_avg_pool2d
@@ -315,7 +315,7 @@ GlobalLpPool 2/input reduces
 GlobalMaxPool 1/input reduces quantizable openvino:AdaptiveMaxPool
     aten:adaptive_max_pool1d aten:adaptive_max_pool2d aten:adaptive_max_pool3d
 LpPool pool pool tflite:L2_POOL_2D[nhwc,activation,cost=window] coreml:l2_pool
-MaxPool pool pool moves crossed-by-ort keeps-layout tflite:MAX_POOL_2D[nhwc,activation,cost=window]
+MaxPool pool pool moves crossed-by-ort tflite:MAX_POOL_2D[nhwc,activation,cost=window]
     openvino:MaxPool coreml:max_pool
     aten:max_pool1d aten:max_pool2d aten:max_pool3d aten:max_pool2d_with_indices
     aten:max_pool3d_with_indices
@@ -366,9 +366,9 @@ com.microsoft.QLinearAveragePool pool integer-kernel pool
 com.microsoft.QLinearGlobalAveragePool 1/input integer-kernel mean reduces
 com.microsoft.QLinearReduceMean 1/input integer-kernel mean reduces
 com.microsoft.ReduceSumInteger 1/input reduces
-com.microsoft.nchwc.AveragePool pool pool keeps-layout
-com.microsoft.nchwc.GlobalAveragePool 1/input mean reduces keeps-layout
-com.microsoft.nchwc.MaxPool pool pool keeps-layout
+com.microsoft.nchwc.AveragePool pool pool
+com.microsoft.nchwc.GlobalAveragePool 1/input mean reduces
+com.microsoft.nchwc.MaxPool pool pool
 
 # Views and layout
 
@@ -469,7 +469,7 @@ BlackmanWindow free
 CenterCropPad free
 Col2Im free openvino:Col2Im
 Compress free selects sized-by-data
-Concat free quantizable extends concatenates joins runs-alone keeps-layout
+Concat free quantizable extends concatenates joins runs-alone
     tflite:CONCATENATION[activation]
     tflite:PACK[new-axis] openvino:Concat coreml:concat coreml:stack[new-axis]
     tflite:STABLEHLO_CONCATENATE
@@ -672,7 +672,7 @@ Acosh 1/output in-place openvino:Acosh
 Add 1/output commutative addition arithmetic broadcasts formula-scalar pointwise quantizable
     crossed-by-transpose
     joins in-place
-    epilogue keeps-layout tflite:ADD[activation] openvino:Add coreml:add
+    epilogue tflite:ADD[activation] openvino:Add coreml:add
     tflite:STABLEHLO_ADD
     coreml:addBroadcastable coreml:bias
     aten:add
@@ -719,7 +719,7 @@ Cosh 1/output in-place openvino:Cosh coreml:cosh
     tensorflow:Cosh
 Div 1/output scaling arithmetic broadcasts formula-scalar pointwise quantizable in-place
     crossed-by-transpose
-    keeps-layout tflite:DIV[activation] openvino:Divide coreml:real_div coreml:floor_div
+    tflite:DIV[activation] openvino:Divide coreml:real_div coreml:floor_div
     tflite:STABLEHLO_DIVIDE
     coreml:divideBroadcastable coreml:floorDivBroadcastable
     aten:div aten:true_divide aten:floor_divide
@@ -792,7 +792,7 @@ Mod 1/output pointwise in-place tflite:FLOOR_MOD openvino:Mod openvino:FloorMod 
 Mul 1/output commutative multiplication scaling arithmetic broadcasts formula-scalar pointwise
     crossed-by-transpose
     quantizable
-    joins in-place keeps-layout tflite:MUL[activation] openvino:Multiply coreml:mul
+    joins in-place tflite:MUL[activation] openvino:Multiply coreml:mul
     tflite:STABLEHLO_MULTIPLY
     coreml:multiply coreml:multiplyBroadcastable
     aten:mul

@@ -8,8 +8,6 @@ from enum import Enum
 class Trait(str, Enum):
     """A row of the catalogue lists the values; code asks for the members."""
 
-    __hash__ = str.__hash__  # that of enumerations is a function in Python, called in every look-up
-
     # Layers
     CONVOLUTION = "convolution"
     """Slides a weight over its input. Weights hold output channels first."""
@@ -144,7 +142,5 @@ class Trait(str, Enum):
     """May write its result over an input that it is the last to read."""
     EPILOGUE = "epilogue"
     """Even a runtime that fuses little runs it inside a convolution."""
-    KEEPS_LAYOUT = "keeps-layout"
-    """Works in the layout of the convolutions around it."""
     RUNS_ALONE = "runs-alone"
     """Its kernel takes nothing else along."""

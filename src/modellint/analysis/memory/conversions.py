@@ -49,7 +49,9 @@ class _Conversion:
         """Buffers that a task reads in the other layout."""
         for task in program.tasks:
             self._add(task)
-        self.program = Program(self._layout(), self._tasks, self._buffers, program.beside)
+        self.program = replace(
+            program, layout=self._layout(), tasks=self._tasks, buffers=self._buffers
+        )
 
     def _add(self, task: Task) -> None:
         if self._is_part_of_conversions(task):
@@ -88,9 +90,10 @@ class _Conversion:
         if node is None or not _moves_channels(node, _FROM_THE_END) or len(task.reads) != 1:
             return False
         result = node.output()
-        return result is not None and all(
-            result in self._blocked.foreign.get(id(use.node), ()) for use in result.consumers
-        )
+        if result is None or result.is_output or not result.consumers:
+            return False
+        readers = (use.node for use in result.consumers)
+        return all(result in self._blocked.foreign.get(id(each), ()) for each in readers)
 
     def _foreign(self, task: Task) -> set[int]:
         """Return the buffers that a task reads in the other layout than they are made in."""

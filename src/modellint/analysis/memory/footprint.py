@@ -275,7 +275,8 @@ class Footprint:
     def _as_planned(self, program: Program) -> Program:
         """Return the program as a planner sees it that overwrites, and converts layouts."""
         if self._runtime.in_place:
-            program.tasks = [_without_overwriting(task) for task in program.tasks]
+            tasks = [_without_overwriting(task) for task in program.tasks]
+            program = replace(program, tasks=tasks)
         if not self._runtime.blocks_channels or not self.model.graph.by_op.get("Conv"):
             return program
         kernels = [task.nodes for task in program.tasks]

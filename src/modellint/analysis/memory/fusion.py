@@ -31,7 +31,6 @@ PRODUCTS = having(
     Trait.CONTRACTION,
 )
 """Layers implemented by a library, which needs workspace."""
-_KEEPS_LAYOUT = having(Trait.KEEPS_LAYOUT)
 _ALONE = having(Trait.RUNS_ALONE)
 
 
