@@ -24,6 +24,8 @@ GRAPH = SAVED / "network.pb"
 def test_ends_and_weights_are_those_that_tensorflow_froze() -> None:
     truth, model = MODELS["network"]["frozen"], read_model(GRAPH)
     assert (model.format, model.problems) == ("tensorflow-graph", [])
+    regions = [each.tensor.region for each in model.graph.initializers if each.tensor is not None]
+    assert {each.external for each in regions if each is not None} == {False}
     inputs = [
         [each.name, each.dtype and each.dtype.name, list(each.shape or ())]
         for each in model.graph.inputs

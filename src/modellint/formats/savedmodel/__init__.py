@@ -1,5 +1,4 @@
-"""TensorFlow's SavedModel, a folder with graphs as protobuf and variables next to them; and a graph
-by itself, as in a frozen graph."""
+"""TensorFlow's graphs: in a SavedModel, a folder with their variables, or in files of their own."""
 
 from __future__ import annotations
 

@@ -67,9 +67,12 @@ class StatedAttributes:
     @property
     def result_shapes(self) -> tuple[Shape | None, ...]:
         """Return the shapes of the results, as far as the file states them."""
-        stated = self._stated.get(_SHAPES)
-        listed = stated.raw(LIST) if stated is not None else b""
-        return _known_shapes(listed) if len(listed) <= SHORT_ENTRY else _shapes(listed)
+        listed = self._list(_SHAPES)
+        if listed is None:
+            return ()
+        span = listed.span
+        is_short = span.length <= SHORT_ENTRY
+        return _known_shapes(listed.data[span.offset : span.end]) if is_short else _shapes(listed)
 
     def tensor(self, name: str) -> Message | None:
         stated = self._stated.get(name)
@@ -99,12 +102,13 @@ class StatedAttributes:
         return found
 
 
-def _shapes(listed: bytes) -> tuple[Shape | None, ...]:
-    shapes = Message(listed, FieldSpan(0, len(listed))).messages(SHAPE)
-    return tuple(map(tensor_shape, shapes))
+def _shapes(listed: Message) -> tuple[Shape | None, ...]:
+    return tuple(map(tensor_shape, listed.messages(SHAPE)))
 
 
-_known_shapes = lru_cache(maxsize=MOST_KNOWN)(_shapes)
+@lru_cache(maxsize=MOST_KNOWN)
+def _known_shapes(listed: bytes) -> tuple[Shape | None, ...]:
+    return _shapes(Message(listed, FieldSpan(0, len(listed)), depth=1))
 
 
 def _plain(stated: Message) -> Attribute | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellint.formats.elements import decoded
@@ -16,6 +16,8 @@ from modellint.model import DType, Region, Tensor, product
 if TYPE_CHECKING:
     from modellint.formats.elements import Array
 
+Locate = Callable[[int, int], Region]
+"""Returns the region of a file that begins at a place and has a length."""
 SMALL = 4096
 """Constants up to this size are read where their elements matter: shapes, axes, factors."""
 MOST_REPEATED = 1 << 20
@@ -32,7 +34,7 @@ _BITS = 13
 """The field with numbers that are the bits of half-precision elements."""
 
 
-def constant(name: str, stated: Message, file: Path, stored: StoredTensors) -> Tensor:
+def constant(name: str, stated: Message, locate: Locate, stored: StoredTensors) -> Tensor:
     """Return the tensor of a constant, whose elements stay in the file until they are asked for."""
     dtype, shape = tensor_type(stated.integer(1)), tensor_shape(stated.message(2))
     sizes = tuple(dim if isinstance(dim, int) else -1 for dim in shape or ())
@@ -48,7 +50,7 @@ def constant(name: str, stated: Message, file: Path, stored: StoredTensors) -> T
     if content.length != nbytes:
         stored.invalid(name, dtype, sizes, nbytes, content.length)
         return Tensor(name, dtype, sizes, nbytes)
-    return _from_content(name, dtype, sizes, content, file, stored)
+    return _from_content(name, dtype, sizes, content, locate, stored)
 
 
 def _from_content(
@@ -56,10 +58,10 @@ def _from_content(
     dtype: DType,
     shape: tuple[int, ...],
     content: FieldSpan,
-    file: Path,
+    locate: Locate,
     stored: StoredTensors,
 ) -> Tensor:
-    region = Region(file, *content, external=True)
+    region = locate(*content)
     if dtype.bits < 8:
         return Tensor(name, dtype, shape, content.length, region)
     found = stored.raw(name, dtype, shape, region)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 from modellint.base.text import bounded
 from modellint.formats.savedmodel.bodies import Bodies, FunctionBody, StatedNode
-from modellint.formats.savedmodel.constants import constant
+from modellint.formats.savedmodel.constants import Locate, constant
 from modellint.formats.stored import StoredTensors
 from modellint.model import Tensor
 
@@ -21,8 +20,8 @@ _FILE = b"file://"
 class Contents:
     """Findings of the pass over a file's nodes."""
 
-    def __init__(self, file: Path, stored: StoredTensors) -> None:
-        self._file = file
+    def __init__(self, locate: Locate, stored: StoredTensors) -> None:
+        self._locate = locate
         self._stored = stored
         self.operators: Counter[str] = Counter()
         self.places: dict[str, str] = {}
@@ -53,7 +52,7 @@ class Contents:
         stated = node.attributes.tensor("value")
         if stated is None:
             return None
-        tensor = constant(_label(body, node), stated, self._file, self._stored)
+        tensor = constant(_label(body, node), stated, self._locate, self._stored)
         if _is_weight(tensor):
             self.weights.append(tensor)
         return tensor

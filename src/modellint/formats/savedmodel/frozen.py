@@ -7,6 +7,7 @@ other reads, as TensorFlow's own `summarize_graph` has it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from modellint.capability import Capability
@@ -20,7 +21,7 @@ from modellint.formats.savedmodel.graph import CONSTANT, FED, NOTHING, GraphInpu
 from modellint.formats.savedmodel.reader import operator_counts, read_graph
 from modellint.formats.savedmodel.results import registered, result_types
 from modellint.formats.stored import StoredTensors
-from modellint.model import Model
+from modellint.model import Model, Region
 
 name = TENSORFLOW_GRAPH.name
 _WITHOUT_GRAPH = TENSORFLOW_GRAPH.tells - {Capability.GRAPH}
@@ -59,7 +60,7 @@ def read(path: Path) -> Model:
 
 def _fill(model: Model, root: Message, problems: Problems) -> None:
     bodies = Bodies(root)
-    contents = Contents(model.path, StoredTensors(problems))
+    contents = Contents(partial(Region, model.path), StoredTensors(problems))
     reader = GraphReader(model, bodies, problems, contents.add(bodies), {})
     model.tensors += contents.weights
     results = dict(_results(bodies))

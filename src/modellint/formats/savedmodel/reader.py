@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from modellint.base.text import bounded
@@ -19,7 +20,7 @@ from modellint.formats.savedmodel.sizes import SavedModelSizes
 from modellint.formats.savedmodel.types import tensor_shape, tensor_type
 from modellint.formats.savedmodel.variables import read_variables
 from modellint.formats.stored import StoredTensors
-from modellint.model import Graph, Model, Tensor
+from modellint.model import Graph, Model, Region, Tensor
 
 name = SAVED_MODEL.name
 _UNSIGNED = "__saved_model_init_op"
@@ -53,7 +54,7 @@ def _fill(model: Model, root: Message, problems: Problems) -> None:
     if not graphs:
         raise MalformedError("corrupt", f"{GRAPHS} holds no graph")
     stored = StoredTensors(problems)
-    contents = Contents(model.path / GRAPHS, stored)
+    contents = Contents(partial(Region, model.path / GRAPHS, external=True), stored)
     bodies = [Bodies(each.message(2)) for each in graphs]
     constants = [contents.add(each) for each in bodies]
     model.tensors += contents.weights
