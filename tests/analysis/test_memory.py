@@ -106,7 +106,7 @@ def test_onnx_runtimes_block_is_known_to_the_byte(name: str, batch: int, block: 
 
 
 def test_a_transposed_output_is_no_part_of_a_conversion() -> None:
-    """What it reads stays until then, in whatever order it writes."""
+    """Its source stays until then, in whatever order it is written."""
     weights = "float[8,8,1,1] w = {" + ", ".join(["1.0"] * 64) + "}"
     expected = set()
     for perm in ("0, 3, 1, 2", "0, 2, 3, 1"):

@@ -110,6 +110,8 @@ def test_a_run_without_layers_has_lost_none() -> None:
     assert not found.pairs
     assert not found.lost
     assert found.notes == ("the second run has no layers to compare",)
+    bare = replace(network(), layers=())
+    assert compare_runs(bare, bare).notes == ("the runs have no layers to compare",)
 
 
 def test_between_runtimes() -> None:

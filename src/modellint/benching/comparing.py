@@ -204,7 +204,8 @@ def _notes(old: MeasuredRun, new: MeasuredRun) -> Iterator[str]:
             yield f"different {what}: {one} and {other}"
     bare = [name for name, run in (("first", old), ("second", new)) if not run.layers]
     if bare:
-        yield f"the {' and the '.join(bare)} run has no layers to compare"
+        runs = f"{bare[0]} run has" if len(bare) == 1 else "runs have"
+        yield f"the {runs} no layers to compare"
 
 
 def _runtime(run: MeasuredRun) -> str:

@@ -69,8 +69,9 @@ def narrowed_uses(table: Value) -> Sequence[Use] | None:
 
 
 def _takes_both(use: Use) -> bool:
-    node = use.node
-    return use.index in _TAKING_BOTH.get(node.op_type, ()) or node.op_type in _CASTS
+    op = use.node.op_type
+    is_converted = op in _CASTS and use.index == 0
+    return is_converted or use.index in _TAKING_BOTH.get(op, ())
 
 
 def _selects_few(use: Use, table: Value) -> bool:
