@@ -10,6 +10,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -212,6 +213,15 @@ def test_the_death_of_a_worker_at_its_start_costs_nothing(
     monkeypatch.setattr(children, "_BEGIN", once + children._BEGIN)
     found = lint(tmp_path, names, 2)
     assert [each.code for name in names for each in found[name]] == ["HYG005"] * 5
+
+
+def test_a_worker_may_be_ended_before_its_thread_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: threads.append(thread))
+    ended: pool.Ended = SimpleQueue()
+    pool._Worker(plans("HYG002"), ended).end()
+    threads[0].run()  # which finds the pipes closed
+    assert ended.empty()
 
 
 def test_without_another_process_this_one_lints(

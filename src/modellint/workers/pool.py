@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
@@ -94,18 +93,15 @@ class _Worker:
         return children.end(self._process)
 
     def _attend(self) -> None:
-        """Pass jobs on and reports back until the process dies, which closes its pipes."""
-        stdin: Any = self._process.stdin
-        stdout: Any = self._process.stdout
-        report: FileReport | None
-        with suppress(OSError), stdin, stdout:
-            work = partial(pickled_report, self._plans)
-            first: tuple[Any, ...] = ((work, os.getpid(), None, standins.known()),)
-            while (job := self._jobs.get()) is not None:
-                try:
-                    children.tell(self._process, *first, job)
-                    report = children.answer(self._process)
-                except Exception:  # whatever half a report unpickles to
-                    report = None
-                self._ended.put((self, report))
-                first = ()
+        """Pass jobs on and reports back until the worker is ended, which closes the pipes."""
+        work = partial(pickled_report, self._plans)
+        first: tuple[Any, ...] = ((work, os.getpid(), None, standins.known()),)
+        while (job := self._jobs.get()) is not None:
+            report: FileReport | None
+            try:
+                children.tell(self._process, *first, job)
+                report = children.answer(self._process)
+            except Exception:  # whatever half a report unpickles to
+                report = None
+            self._ended.put((self, report))
+            first = ()
