@@ -11,6 +11,7 @@ import pytest
 from modellint.probes import memory_to_spare
 from modellint.probes.backends import known_backends
 from modellint.probes.runner import Limits, run_child
+from modellint.runtimes.webnn.installed import Installed, NotInstalledError, installed
 from tests.support import PATIENCE, ROOT
 
 ENVIRONMENTS = ROOT / ".venv-oracles"
@@ -19,6 +20,14 @@ ENVIRONMENTS = ROOT / ".venv-oracles"
 def engines_python() -> Path:
     """Return the interpreter that has engines of fleets."""
     return ENVIRONMENTS / "fleet" / "bin" / "python"
+
+
+def web_packages() -> Installed:
+    """Return the browser and ONNX Runtime Web; skip the test without them."""
+    try:
+        return installed(ENVIRONMENTS / "webnn")
+    except NotInstalledError as error:
+        pytest.skip(str(error))
 
 
 def ask(runtime: str, path: Path, **request: Any) -> Mapping[str, Any]:

@@ -9,10 +9,9 @@ import pytest
 from measure_placement import predicted, usual_sizes
 
 from modellint.runtimes.webgpu.ort_webgpu import WEBGPU
-from modellint.runtimes.webnn.installed import NotInstalledError, installed
 from modellint.runtimes.webnn.ort_web import OrtWeb
 from tests.exports import materialise
-from tests.oracles.support import ENVIRONMENTS, ask
+from tests.oracles.support import ask, web_packages
 from tests.support import save
 
 ARCHITECTURES = ("lstm_tagger", "mobilenet_v3_large", "whisper_tiny_encoder")
@@ -30,10 +29,7 @@ m (float[2,8] x) => (int64[2,n] y, float[2,8] z)
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[OrtWeb]:
-    try:
-        found = installed(ENVIRONMENTS / "webnn")
-    except NotInstalledError as error:
-        pytest.skip(str(error))
+    found = web_packages()
     with OrtWeb.start(found.package, found.program, WEBGPU) as started:
         if started.obstacle():
             pytest.skip(started.obstacle())

@@ -17,13 +17,12 @@ from onnx import numpy_helper
 
 from modellint.formats import read_model
 from modellint.formats.tflite.notation import encode
-from modellint.runtimes.webnn.installed import NotInstalledError, installed
 from modellint.webnn.builder import BuilderError, results
 from modellint.webnn.graphs import MLOperand
 from modellint.webnn.javascript import positional
 from modellint.webnn.limits import LimitError, measured_limits
 from tests.exports import materialise
-from tests.oracles.support import ENVIRONMENTS, ask
+from tests.oracles.support import ask, web_packages
 from tests.oracles.tflite_models import TEXTS
 from tests.support import save
 
@@ -87,10 +86,7 @@ m (float[1,8] x) => (float[1,8] y)
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[WebNNPage]:
-    try:
-        found = installed(ENVIRONMENTS / "webnn")
-    except NotInstalledError as error:
-        pytest.skip(str(error))
+    found = web_packages()
     with WebNNPage.start(found.program) as started:
         yield started
 

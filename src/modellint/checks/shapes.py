@@ -8,9 +8,8 @@ from itertools import combinations
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
-from modellint.model import Node, Shape, Tensor, Value, format_shape, product
+from modellint.model import Node, Shape, Value, format_shape, product
 from modellint.operators import Trait, having, names, of, with_input
-from modellint.runtimes.versions import newest_version, version_key
 
 ELEMENTWISE = having(Trait.BROADCASTS)
 CONCATS = having(Trait.CONCATENATES)
@@ -42,8 +41,6 @@ SIZE_INPUTS = with_input("shape", "size")
 """Inputs whose elements determine the size of the output."""
 RANK_INPUTS = with_input("shape", "axes")
 """Inputs whose length determines the rank of the output."""
-LARGEST_TABLE, PIECE = 1 << 24, 1 << 16
-"""Bytes of the largest table of integers that is read, and elements at a time."""
 MAKERS = {
     **dict.fromkeys(names(Trait.MAKES_SEQUENCE), "sequence"),
     **dict.fromkeys(names(Trait.MAKES_OPTIONAL), "optional"),
@@ -348,45 +345,6 @@ def _meetings(node: Node) -> Iterator[tuple[Value, int, list[object]]]:
 
 def _is_fixed(context: Context, value: Value) -> bool:
     return context.analysis(Origins).of(value) is Origin.CONSTANT
-
-
-_SINCE_64_BITS = (10,)
-"""The version of TensorRT that computes with 64-bit integers."""
-
-
-def int64_beyond_int32(context: Context) -> Iterator[Hit]:
-    """64-bit constants that do not fit 32 bits, unless they are mere bounds."""
-    version = context.deployment.runtime_version or newest_version("tensorrt")
-    if version is None or version_key(version) >= _SINCE_64_BITS:
-        return
-    for graph in context.graphs():
-        for value in graph.values.values():
-            if value.tensor is None or value.tensor.dtype.name != "int64":
-                continue
-            users = [use.node for use in value.consumers if not _is_bound(use.node, use.index)]
-            far = _beyond_int32(value.tensor, may_read=context.read_weights) if users else None
-            if far is not None:
-                yield Hit(users[0], {"constant": value.name, "number": far})
-
-
-def _beyond_int32(tensor: Tensor, *, may_read: bool) -> int | None:
-    """Return the first number that does not fit; large tables are read in pieces."""
-    plain = tensor.plain()
-    if plain is not None:
-        return next((int(number) for number in plain if not -(2**31) <= number < 2**31), None)
-    if not tensor.small and not (may_read and tensor.nbytes <= LARGEST_TABLE):
-        return None
-    for stored in tensor.pieces(PIECE):
-        piece = stored.astype("int64")
-        far = piece[(piece < -(2**31)) | (piece >= 2**31)]
-        if far.size:
-            return int(far[0])
-    return None
-
-
-def _is_bound(node: Node, index: int) -> bool:
-    """Return True if a huge number only means "to the end"."""
-    return (node.op_type == "Slice" and index in (1, 2)) or node.op_type == "Clip"
 
 
 # Data-dependent shapes.

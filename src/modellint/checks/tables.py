@@ -1,19 +1,73 @@
-"""Tables of integers that are wider than their numbers need."""
+"""Integers of 64 bits: numbers that need them, and tables that do not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from modellint.checks.api import Context, Hit
-from modellint.checks.shapes import PIECE
 from modellint.formats.onnx.facts import onnx_facts
-from modellint.model import Graph, Tensor, Use, Value, element_count
+from modellint.model import Graph, Node, Tensor, Use, Value, element_count
 from modellint.operators import Trait, having, with_input
+from modellint.runtimes.versions import newest_version, version_key
 
 _SELECTS = having(Trait.SELECTS)
 _CASTS = having(Trait.CAST)
 _TAKING_BOTH = with_input("any-index")
 """Inputs that take indices of 32 bits as well; those of GatherND do not."""
+_SINCE_64_BITS = (10,)
+"""The version of TensorRT that computes with 64-bit integers."""
+_LARGEST, _PIECE = 1 << 24, 1 << 16
+"""Bytes of the largest table that is read, and elements at a time."""
+
+
+class _Reading(NamedTuple):
+    """Result of reading a table."""
+
+    beyond: int | None
+    """The first number that does not fit into 32 bits."""
+    is_whole: bool = False
+    """True if all numbers were read, and fit."""
+
+
+def _read(table: Tensor, *, may_read: bool) -> _Reading:
+    """Read a table, in pieces if it is large, until a number does not fit."""
+    plain = table.plain()
+    if plain is not None:
+        far = next((int(number) for number in plain if not -(2**31) <= number < 2**31), None)
+        return _Reading(far, far is None)
+    if not table.small and not (may_read and table.nbytes <= _LARGEST):
+        return _Reading(None)
+    read = 0
+    for stored in table.pieces(_PIECE):
+        piece = stored.astype("int64")
+        beyond = piece[(piece < -(2**31)) | (piece >= 2**31)]
+        if beyond.size:
+            return _Reading(int(beyond[0]))
+        read += piece.size
+    return _Reading(None, read == table.elements)
+
+
+def int64_beyond_int32(context: Context) -> Iterator[Hit]:
+    """64-bit constants that do not fit 32 bits, unless they are mere bounds."""
+    version = context.deployment.runtime_version or newest_version("tensorrt")
+    if version is None or version_key(version) >= _SINCE_64_BITS:
+        return
+    for graph in context.graphs():
+        for value in graph.values.values():
+            if value.tensor is None or value.tensor.dtype.name != "int64":
+                continue
+            users = [use.node for use in value.consumers if not _is_bound(use.node, use.index)]
+            if not users:
+                continue
+            far = _read(value.tensor, may_read=context.read_weights).beyond
+            if far is not None:
+                yield Hit(users[0], {"constant": value.name, "number": far})
+
+
+def _is_bound(node: Node, index: int) -> bool:
+    """Return True if a huge number only means "to the end"."""
+    return (node.op_type == "Slice" and index in (1, 2)) or node.op_type == "Clip"
 
 
 def wide_table(context: Context) -> Iterator[Hit]:
@@ -22,25 +76,11 @@ def wide_table(context: Context) -> Iterator[Hit]:
     for graph in context.graphs():
         for value in wide_tables(graph, context.options["min-bytes"]):
             tensor = value.tensor
-            if tensor is None or not _fits(tensor):
+            if tensor is None or not _read(tensor, may_read=context.read_weights).is_whole:
                 continue
             saved = tensor.nbytes // 2
             facts = {"table": value.name, "bytes": saved, "share": saved / total if total else 0.0}
             yield Hit(value, facts)
-
-
-def _fits(tensor: Tensor) -> bool:
-    """Return True if all of the numbers can be read, and fit into 32 bits."""
-    plain = tensor.plain()
-    if plain is not None:
-        return min(plain, default=0) >= -(2**31) and max(plain, default=0) < 2**31
-    read = 0
-    for stored in tensor.pieces(PIECE):
-        piece = stored.astype("int64")
-        if (piece != piece.astype("int32")).any():
-            return False
-        read += piece.size
-    return read == tensor.elements
 
 
 def wide_tables(graph: Graph, least: int) -> Iterator[Value]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from modellint.results.finding import Finding, Severity
 from modellint.rules.rule import Rule
 
-INVALID_FAMILIES = frozenset({"validity", "compat"})
+_INVALID_FAMILIES = frozenset({"validity", "compat"})
 """Families whose errors say that a runtime refuses the model."""
 
 
@@ -16,6 +16,8 @@ def without_moot(findings: Sequence[Finding], rules: Iterable[Rule]) -> list[Fin
 
     A suppressed refusal does not count: the user knows better. Nor does one by another runtime.
     """
+    if len(findings) < 2:  # a refusal, and what it makes moot
+        return list(findings)
     by_code = {rule.code: rule for rule in rules}
     moot = {code for code, rule in by_code.items() if rule.once_loaded}
     if not any(each.code in moot for each in findings):
@@ -31,7 +33,7 @@ def without_moot(findings: Sequence[Finding], rules: Iterable[Rule]) -> list[Fin
 def _is_refusal(finding: Finding, rule: Rule | None) -> bool:
     if rule is None or finding.suppressed is not None or finding.severity < Severity.ERROR:
         return False
-    return rule.refused or rule.family in INVALID_FAMILIES
+    return rule.refused or rule.family in _INVALID_FAMILIES
 
 
 def _covers(refusal: Finding, finding: Finding) -> bool:
