@@ -21,7 +21,7 @@ _LARGEST, _PIECE = 1 << 24, 1 << 16
 """Bytes of the largest table that is read, and elements at a time."""
 
 
-class _Reading(NamedTuple):
+class _TableReading(NamedTuple):
     """Result of reading a table."""
 
     beyond: int | None
@@ -30,22 +30,22 @@ class _Reading(NamedTuple):
     """True if all numbers were read, and fit."""
 
 
-def _read(table: Tensor, *, may_read: bool) -> _Reading:
+def _read(table: Tensor, *, may_read: bool) -> _TableReading:
     """Read a table, in pieces if it is large, until a number does not fit."""
     plain = table.plain()
     if plain is not None:
         far = next((int(number) for number in plain if not -(2**31) <= number < 2**31), None)
-        return _Reading(far, far is None)
+        return _TableReading(far, far is None)
     if not table.small and not (may_read and table.nbytes <= _LARGEST):
-        return _Reading(None)
+        return _TableReading(None)
     read = 0
     for stored in table.pieces(_PIECE):
         piece = stored.astype("int64")
         beyond = piece[(piece < -(2**31)) | (piece >= 2**31)]
         if beyond.size:
-            return _Reading(int(beyond[0]))
+            return _TableReading(int(beyond[0]))
         read += piece.size
-    return _Reading(None, read == table.elements)
+    return _TableReading(None, read == table.elements)
 
 
 def int64_beyond_int32(context: Context) -> Iterator[Hit]:
