@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from modellint.checks.api import Hit
+from modellint.fixing.proof import Failure, Proof
 from modellint.fixing.proposals import Proposal
 from modellint.fixing.rounds import Fixing, Rounds, Wanted
 from modellint.formats import read_model
@@ -64,7 +66,11 @@ def without(
 
 
 def fixed(
-    propose: Propose, folder: Path, monkeypatch: pytest.MonkeyPatch, wanted: Wanted | None = None
+    propose: Propose,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: Wanted | None = None,
+    text: str = CHAIN,
 ) -> Rounds:
     """Fix the chain with what is proposed in every round, as long as the nodes are there."""
 
@@ -75,7 +81,7 @@ def fixed(
             return []
 
     monkeypatch.setattr("modellint.fixing.rounds.proposals", proposed)
-    path = save(CHAIN, folder / "chain.onnx")
+    path = save(text, folder / "chain.onnx")
     return Fixing(path, "chain.onnx", Plan(rules=()), wanted or Wanted(), drafts(folder)).run()
 
 
@@ -119,6 +125,40 @@ def test_more_than_the_tolerance_is_refused(
 
     (refused,) = fixed(propose, tmp_path, monkeypatch, Wanted(unsafe=True)).refused
     assert refused.step == "outputs"
+
+
+def test_what_may_change_numbers_hides_nothing_that_may_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = CHAIN.replace("1e-9", "1e-3")
+
+    def propose(model: Model) -> list[Proposal]:
+        loose = there(model, "one", "three", rule=NUMBERS, tolerance=0.1)
+        return [*loose, *there(model, "four"), *there(model, "five", rule=NUMBERS, tolerance=1e-6)]
+
+    course = fixed(propose, tmp_path, monkeypatch, Wanted(unsafe=True), text)
+    assert said(course) == ["Removes five.", "Removes one.", "Removes three."]
+    assert [each.entry.says for each in course.refused] == ["Removes four."]
+
+
+def test_each_may_change_what_it_states_but_not_all_in_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = CHAIN.replace("c = Identity (b)", "c = Add (b, tiny)").replace("1e-9", "1e-3")
+    proved: list[int] = []
+    failure = Proof.failure
+
+    def counted(self: Proof, fixes: list[Proposal], *rest: Any, **more: Any) -> Failure | None:
+        proved.append(len(fixes))
+        return failure(self, fixes, *rest, **more)
+
+    def propose(model: Model) -> list[Proposal]:
+        return there(model, "three", "four", rule=NUMBERS, tolerance=1.5e-3)
+
+    monkeypatch.setattr(Proof, "failure", counted)
+    course = fixed(propose, tmp_path, monkeypatch, Wanted(unsafe=True), text)
+    assert said(course) == ["Removes three.", "Removes four."]
+    assert proved == [2, 1, 2, 1]
 
 
 def test_what_clashes_waits_for_the_next_round(

@@ -417,9 +417,8 @@ def _types(model: Model) -> list[object]:
 
 
 def _tolerance(fixes: Sequence[Proposal]) -> float:
-    """Return the difference that is allowed: none, unless a fix changes numbers."""
-    stated = [each.fix.tolerance or 0.0 for each in fixes]
-    return min(sum(stated), 2 * max(stated, default=0.0))
+    """Return the difference that fixes may make together: no more than any may by itself."""
+    return min((each.tolerance for each in fixes), default=0.0)
 
 
 def _difference(old: Execution, new: Execution, before: Model, after: Model) -> float:

@@ -34,6 +34,11 @@ class Proposal:
         of_rule = self.rule.autofix.applicability
         return max(of_rule, self.fix.applicability or of_rule, key=STRONGEST_FIRST.index)
 
+    @property
+    def tolerance(self) -> float:
+        """Return the difference that it may make, relative to an output's largest element."""
+        return self.fix.tolerance or 0.0
+
 
 def proposals(opened: OpenModel, plan: Plan, choices: Mapping[str, str]) -> list[Proposal]:
     """Ask all rules of a plan that have a fix, and return what they propose.

@@ -145,7 +145,7 @@ class Fixing:
 
     def _round(self, found: list[Proposal]) -> None:
         """Carry out what can be; what cannot is not proposed again."""
-        accepted = self._accepted([], list(_without_clashes(found)))
+        accepted = self._accepted([], list(_without_clashes(_strictest(found))))
         if accepted:
             self.proof.go_on()
         self.course.fixed += map(entry_of, accepted)
@@ -165,6 +165,8 @@ class Fixing:
         if culprit in more:
             self._refuse(culprit, failure)
             return self._accepted(before, [each for each in more if each is not culprit])
+        if before and failure.step == "outputs" and more[0].tolerance:
+            return before  # what they change is measured by itself in the next round
         if len(more) == 1:
             self._refuse(more[0], failure)
             return before
@@ -228,6 +230,12 @@ def entry_of(proposal: Proposal) -> FixEntry:
         label,
         proposal.fix.option,
     )
+
+
+def _strictest(found: Sequence[Proposal]) -> list[Proposal]:
+    """Return those that may change the least: what others may change could hide what they do."""
+    least = min(each.tolerance for each in found)
+    return [each for each in found if each.tolerance == least]
 
 
 def _without_clashes(found: Iterable[Proposal]) -> Iterator[Proposal]:
