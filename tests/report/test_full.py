@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
+from modellint.base.applicability import Applicability
 from modellint.report import Options, render, write
 from modellint.report.full import write_statistics
 from modellint.report.options import GroupBy
@@ -101,6 +102,28 @@ def test_in_a_large_folder_each_rule_has_a_section() -> None:
     assert text_of(many_models(50), group_by="model").count("── models/") == 50
     assert text_of(many_models(2), group_by="rule").count("── NUM002  ") == 1
     assert "more model" not in text_of(many_models(50), verbose=True)
+
+
+def test_models_of_which_a_rule_says_something_else_are_not_listed_under_the_first() -> None:
+    said = ["Conv 'a' with dilations"] * 2 + ["Conv 'b' and 3 more with dilations", "Pool 'c'"]
+    findings = tuple(
+        replace(OVERFLOW, path=f"models/{at}.onnx", message=message)
+        for at, message in enumerate([*said, "Pool 'd'", "Gemm 'e'", "Gru 'f'"])
+    )
+    result = replace(CLEAN, models=(), findings=findings)
+    text = text_of(result, group_by="rule")
+    assert "     in  models/0.onnx\n         models/1.onnx\n         models/2.onnx\n" in text
+    assert "Pool 'c'\n     in  models/3.onnx\n         models/4.onnx\n\n" in text
+    assert "   and 1 other message in 1 model\n" in text
+    assert text.count(OVERFLOW.why[:20]) == 1
+    assert "other message" not in text_of(result, verbose=True, group_by="rule")
+
+
+def test_what_each_option_may_fix_is_one_phrase() -> None:
+    fixable: tuple[Applicability | None, ...] = ("safe", "exact", "choice", "safe", None)
+    findings = tuple(replace(OVERFLOW, fixable=each) for each in fixable)
+    told = "`--fix` may fix 2 of them, `--fix --unsafe-fixes` 1 more, `--fix --choose` 1 more; "
+    assert told in text_of(replace(CLEAN, findings=findings), width=200)
 
 
 def test_no_more_findings_than_wanted_and_the_others_counted() -> None:

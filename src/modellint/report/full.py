@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from modellint.base.applicability import FLAGS
@@ -43,6 +43,8 @@ MOST_SECTIONS = 25
 """Models with findings, above which there is a section for each rule instead."""
 MOST_MODELS = 3
 """Models listed for a rule."""
+MOST_FORMS = 3
+"""Different messages shown for a rule."""
 MOST_SILENT_RULES = 10
 """Rules without findings shown in the statistics, for their time."""
 
@@ -124,10 +126,25 @@ class _FullPage(Page):
             if first.code != code:
                 code = first.code
                 self.heading(f"{self.words(code)}  {self.words(first.rule)}")
-            self._title(found.first)
-            if not self.options.quiet:
-                self._body(found.first, models=found)
-                self.blank()
+            self._forms(found.forms)
+
+    def _forms(self, forms: Sequence[RuleGroups]) -> None:
+        """Print the most frequent in full, and of the others the message and the models."""
+        shown = forms if self.options.verbose else forms[:MOST_FORMS]
+        for at, form in enumerate(shown):
+            self._title(form.first)
+            if self.options.quiet:
+                continue
+            if at:
+                self._models(form)
+            else:
+                self._body(form.first, models=form)
+            self.blank()
+        if left := forms[len(shown) :]:
+            models = len({group.first.path for form in left for group in form.groups})
+            more = f"and {counted(len(left), 'other message')} in {counted(models, 'model')}"
+            self.line(Text(more, LINES))
+            self.blank()
 
     def _models(self, found: RuleGroups) -> None:
         """Print where else a rule found the same."""
@@ -332,13 +349,8 @@ class _FullPage(Page):
 
     def _next(self, active: Sequence[Finding]) -> str:
         worst = max(active, key=lambda finding: finding.severity)
-        fixable = [FLAGS[each.fixable] for each in active if each.fixable is not None]
         hints = [
-            *(
-                f"`{flag}` may fix {fixable.count(flag):,} of them"
-                for flag in dict.fromkeys(FLAGS.values())
-                if flag in fixable
-            ),
+            *_fixes([FLAGS[each.fixable] for each in active if each.fixable is not None]),
             f"`modellint rule {worst.code}` explains a rule",
             "`--write-baseline` accepts all current findings",
         ]
@@ -426,3 +438,12 @@ def _row_text(row: FrameRow, columns: _Columns, focus: bool) -> Text:
     op = " " * (columns.op - cells(row.op) + 2)
     name = " " * (columns.name - cells(row.name) + 2)
     return Text.of(Text(row.op, style), op, Text(row.name, style), name, row.detail)
+
+
+def _fixes(flags: Sequence[str]) -> Iterator[str]:
+    """Count the findings that each option may fix, in one phrase."""
+    counts = [(flag, flags.count(flag)) for flag in dict.fromkeys(FLAGS.values()) if flag in flags]
+    if counts:
+        (first, count), *others = counts
+        more = (f", `{flag}` {count:,} more" for flag, count in others)
+        yield f"`{first}` may fix {count:,} of them{''.join(more)}"

@@ -18,6 +18,7 @@ MOST_NAMED = 3
 """Devices or runtimes named of those of which the same is found."""
 
 _NUMBER = late(r"(\d+)")
+_NAME_OR_NUMBER = late(r"'[^']*'(?: and [\d,]+ more)?|\d[\d,.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,17 @@ class RuleGroups:
         return sum(group.count for group in self.groups)
 
     @property
+    def forms(self) -> list[RuleGroups]:
+        """Split it by what is said, whatever the names and numbers: the most frequent first."""
+        alike: dict[str, list[Group]] = {}
+        for group in self.groups:
+            alike.setdefault(_masked(group.first.message), []).append(group)
+        return sorted(
+            (RuleGroups(tuple(groups)) for groups in alike.values()),
+            key=lambda form: -len(form.groups),
+        )
+
+    @property
     def others(self) -> dict[str, int]:
         """Return the paths of all models but the first, with their numbers of findings."""
         counts: dict[str, int] = {}
@@ -271,6 +283,10 @@ def _likeness(finding: Finding) -> tuple[object, ...]:
         # Findings without a place, or at several, are the same only if their messages are.
         None if finding.location.label and finding.count == 1 else finding.message,
     )
+
+
+def _masked(message: str) -> str:
+    return _NAME_OR_NUMBER.sub("*", message)
 
 
 def _anywhere(finding: Finding) -> tuple[object, ...]:
