@@ -19,7 +19,8 @@ from typing import Any
 from export_benchmarked_names import file_name
 
 from modellint.analysis.latency.kernels import Launch, launches
-from modellint.analysis.latency.timing import Machine, instead_of
+from modellint.analysis.latency.processor import Processor
+from modellint.analysis.latency.timing import instead_of
 from modellint.formats import read_model
 from modellint.targets import Target, load_targets
 from modellint.targets.deployment import Deployment
@@ -212,7 +213,7 @@ def _found(model: Any, sizes: Sizes, target: Target) -> Kernels:
     return Kernels(tuple(counts.items()), found.weight_bytes, copied)
 
 
-def seconds(kernels: Kernels, machine: Machine) -> float:
+def seconds(kernels: Kernels, machine: Processor) -> float:
     """Return the expected time of a run, as `analysis.latency` does for a whole model."""
     return machine.call + sum(
         count * machine.time(kernel, kernels.weight_bytes).seconds

@@ -18,7 +18,7 @@ import argparse
 import math
 import re
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,7 +37,7 @@ from latency_files import (
 )
 
 from modellint.analysis.latency import HOST_LINK
-from modellint.analysis.latency.processor import Coefficients
+from modellint.analysis.latency.processor import Coefficients, Processor
 from modellint.analysis.latency.timing import Machine
 from modellint.targets import Target, load_targets
 
@@ -172,16 +172,21 @@ class Fit:
     def predicted(self, found: Array, rows: Sequence[Row]) -> Array:
         """Return the logarithms of the expected seconds."""
         around = {scope: self.around(found, scope) for scope in {row.scope for row in rows}}
-        targets = {row.target.id: row.target for row in rows}
-        machines = {name: Machine(t, self.coefficients(found, t)) for name, t in targets.items()}
+        machines = self.machines(found, rows)
         known: dict[tuple[str, int], float] = {}
         for row in rows:
             key = row.target.id, id(row.kernels)
             if key not in known:
-                known[key] = seconds(row.kernels, machines[row.target.id])
+                known[key] = seconds(row.kernels, machines(row))
         engine = np.array([known[row.target.id, id(row.kernels)] for row in rows])
         calling, copying = np.array([around[row.scope] for row in rows]).T
         return np.log(engine + calling + copying * [row.kernels.copied_bytes for row in rows])
+
+    def machines(self, found: Array, rows: Sequence[Row]) -> Callable[[Row], Processor]:
+        """Return the device of each row, made once for all that ran on it."""
+        targets = {row.target.id: row.target for row in rows}
+        known = {name: Machine(t, self.coefficients(found, t)) for name, t in targets.items()}
+        return lambda row: known[row.target.id]
 
     def _spread(self, level: str, name: str) -> float:
         if level == "generation":
@@ -251,12 +256,10 @@ class Fit:
         is_device = np.array([level == "device" for level, _, _ in self.names])
         return np.where(is_device, 0.0, self.best)
 
-    def machine(self, target: Target) -> Machine:
-        """Return a device with the coefficients of the best fit, made once."""
-        known: dict[str, Machine] = self.__dict__.setdefault("_machines", {})
-        if target.id not in known:
-            known[target.id] = Machine(target, self.coefficients(self.best, target))
-        return known[target.id]
+    @cached_property
+    def best_machines(self) -> Callable[[Row], Processor]:
+        """The device of each row with the coefficients of the best fit."""
+        return self.machines(self.best, self.rows)
 
     @cached_property
     def best_slopes(self) -> Array:
@@ -360,7 +363,7 @@ def generation_tables(fit: Fit, error: float) -> str:
             'source = "docs/accuracy-latency.md"',
             "",
             f"[architecture.{name}.coefficients]",
-            *_lines({each: own[each] for each in fit.common}),
+            *lines_of({each: own[each] for each in fit.common}),
         ]
     return "\n".join(lines) + "\n"
 
@@ -377,13 +380,13 @@ def prior_table(fit: Fit, error: float) -> str:
     lines += [
         "",
         "[gpu.coefficients]",
-        *_lines({name: shared[name] for name in fit.common}),
+        *lines_of({name: shared[name] for name in fit.common}),
     ]
     for which in sorted({row.target.architecture or "" for row in fit.rows}):
         like = next(row.target for row in fit.rows if row.target.architecture == which)
         own = asdict(fit.coefficients(fit.of_architectures, like))
         lines += ["", f"[architecture.{which}.coefficients]"]
-        lines += _lines({name: own[name] for name in OWN})
+        lines += lines_of({name: own[name] for name in OWN})
     return "\n".join(lines) + "\n"
 
 
@@ -400,13 +403,13 @@ def device_table(fit: Fit, target_id: str, error: float, rows: int) -> str:
             'confidence = "calibrated"',
             "",
             f"[latency.{target.default_runtime}.coefficients]",
-            *_lines({name: own[name] for name in told}),
+            *lines_of({name: own[name] for name in told}),
             "",
         ]
     )
 
 
-def _lines(figures: dict[str, float]) -> list[str]:
+def lines_of(figures: dict[str, float]) -> list[str]:
     return [f"{name} = {value:.3g}" for name, value in figures.items() if value]
 
 

@@ -79,6 +79,11 @@ def factor(misses: Iterable[tuple[Hashable, float]]) -> float:
     return max(NARROWEST, round(math.exp(abs(ordered[at][1])), 2))
 
 
+def factor_of_rows(misses: Sequence[float]) -> float:
+    """Return the factor that most measurements are within, each of which counts the same."""
+    return factor((at, miss) for at, miss in enumerate(misses))
+
+
 def well_known(rows: Sequence[Row]) -> list[int]:
     """Return the rows whose device is still known when their family is left out.
 

@@ -9,7 +9,10 @@ from modellint.analysis.latency.coefficients import FILE
 
 ROOT = Path(__file__).parents[1]
 GENERATIONS_BEGIN = "# Generations of an NPU."
-OWN_TABLES = re.compile(r"\n\[latency\.(?:tensorrt|qnn|rknn)\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
+OWN_TABLES = re.compile(
+    r"\n\[latency\.(?:tensorrt|qnn|rknn|hailort|edgetpu|ethos-u|ethos-u85)\].*?(?=\n\[(?!latency)|\Z)",
+    re.DOTALL,
+)
 QUALCOMM = "https://github.com/qualcomm/ai-hub-models/tree/b61a009028de/qai_hub_models/models"
 SOURCES = {
     "t4": "https://github.com/NVIDIA/TensorRT/blob/1d6bf36034/demo/BERT/README.md",

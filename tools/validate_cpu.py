@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from generated import DOCS, between
-from validate_latency import BEGIN_CPU, END_CPU
+from validate_latency import BEGIN_CPU, END
 
 from modellint.benching.measured_models import ModelFinder
 from modellint.benching.validating import Estimated, Validation, rank_correlation, validate
@@ -55,7 +55,7 @@ def main() -> int:
     groups = {name: held(getattr(given, name), given.models, target) for name in ("seen", "unseen")}
     text = "\n".join(section(groups, target)) + "\n"
     if given.write:
-        PAGE.write_text(between(PAGE, BEGIN_CPU, text, END_CPU), encoding="utf-8")
+        PAGE.write_text(between(PAGE, BEGIN_CPU, text, END), encoding="utf-8")
     else:
         sys.stdout.write(text)
     return 0

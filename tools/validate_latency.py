@@ -25,7 +25,11 @@ from benchmarked import Row, read_npu_rows, read_rows
 from fit_latency import Fit, npu_fit
 from latency_bounds import Bounds, well_known
 
-BEGIN_CPU, END_CPU = "<!-- tools/validate_cpu.py -->\n", "<!-- end -->"
+BEGIN_CPU, BEGIN_RESIDENT, END = (
+    "<!-- tools/validate_cpu.py -->\n",
+    "<!-- tools/validate_resident.py -->\n",
+    "<!-- end -->",
+)
 PAGE = Path(__file__).parents[1] / "docs" / "accuracy-latency.md"
 KEPT_FOR_FITTING = frozenset({"bert", "t4", "v100"})
 """Families and chips that are not kept aside, since nearly nothing would be left to fit."""
@@ -107,15 +111,15 @@ def main() -> int:
     if given.npus is not None:
         lines += npus(npu_fit(read_npu_rows(given.npus, given.models)))
     text = "\n".join(lines).rstrip("\n") + "\n\n"
-    given.output.write_text(text + section_on_a_cpu(given.output), encoding="utf-8")
+    others = "\n".join(section(given.output, begin) for begin in (BEGIN_RESIDENT, BEGIN_CPU))
+    given.output.write_text(text + others, encoding="utf-8")
     return 0
 
 
-def section_on_a_cpu(path: Path) -> str:
-    """The part of a page that tools/validate_cpu.py wrote, with the comments around it."""
+def section(path: Path, begin: str) -> str:
+    """The part of a page that another tool wrote, with the comments around it."""
     written = path.read_text(encoding="utf-8") if path.exists() else ""
-    middle = written.partition(BEGIN_CPU)[2].partition(END_CPU)[0]
-    return f"{BEGIN_CPU}{middle}{END_CPU}\n"
+    return f"{begin}{written.partition(begin)[2].partition(END)[0]}{END}\n"
 
 
 def page(rows: Sequence[Row], ranked: Sequence[Row]) -> Iterator[str]:
@@ -162,7 +166,7 @@ least half of its expected time in kernels, or as *mixed*.
 
 def leading_kind(fit: Fit, row: Row) -> str:
     """Return the kind of kernel that takes at least half of a run's expected time in kernels."""
-    machine = fit.machine(row.target)
+    machine = fit.best_machines(row)
     times: dict[str, float] = defaultdict(float)
     for kernel, count in row.kernels.counts:
         is_grouped = kernel.kind == "convolution" and any(p.groups > 1 for p in kernel.products)

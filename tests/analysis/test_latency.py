@@ -13,7 +13,7 @@ from modellint.analysis.roofline import peak_rate, roofline
 from modellint.model import Model
 from modellint.targets import find_target, load_targets
 from modellint.targets.deployment import Deployment
-from modellint.targets.target import Coefficient
+from modellint.targets.target import Calibration, Coefficient
 from tests.analysis.kept import export, graph
 
 T4 = find_target("t4")
@@ -121,6 +121,36 @@ def test_an_npu_without_measurements_has_the_rates_of_its_generation() -> None:
     other = latency(model, replace(newest, runtime="onnxruntime"))
     assert other is not None
     assert other.confidence == "theoretical"
+
+
+def test_a_chip_that_holds_a_whole_network_gains_nothing_from_batches() -> None:
+    model = export("resnet50")
+
+    def seconds(chip: str, batch: int) -> float:
+        deployment = Deployment(find_target(chip), "hailort", precision="int8", batch=batch)
+        found = latency(model, deployment)
+        assert found is not None
+        return found.expected
+
+    assert seconds("hailo-8", 8) == pytest.approx(8 * seconds("hailo-8", 1), rel=0.05)
+    assert seconds("hailo-10h", 8) < 4 * seconds("hailo-10h", 1)  # which loads parts once a batch
+
+
+def test_an_edge_tpu_loads_the_weights_that_it_has_no_room_for() -> None:
+    target = find_target("coral-dev-board")
+    own = target.calibrations["edgetpu"]
+    larger = replace(own, coefficients={**own.coefficients, "room": 3e7})
+
+    def loading(calibration: Calibration) -> float:
+        chip = replace(target, calibrations={"edgetpu": calibration})
+        found = latency(export("resnet50"), Deployment(chip, "edgetpu", precision="int8"))
+        assert found is not None
+        return found.memory
+
+    loaded = 25.5e6 - own.coefficients["room"]
+    assert loading(own) - loading(larger) == pytest.approx(
+        loaded / own.coefficients["load"], rel=0.02
+    )
 
 
 def test_a_chip_has_what_other_chips_of_its_vendor_tell() -> None:

@@ -25,6 +25,8 @@ from modellint.targets.target import Target
 HOST_RATE = 1e11
 """Operations per second in fp32 of the CPU next to an accelerator, whose own rate is not known."""
 HOST_CORES = 4
+HOST_BANDWIDTH = 1e10
+"""Bytes per second of the memory that both have, where it is not known."""
 COPIES = "copies"
 FP32 = 4
 
@@ -65,7 +67,7 @@ def _split(estimate: TimeEstimate, units: UnitPlacement) -> TimeEstimate:
             layers.append(LayerTime(left, host.time(left, weights)))
             elsewhere += layers[-1].seconds
     crossing = sum(boundary.nbytes or 0 for boundary in units.boundaries)
-    copies = 2 * crossing / (target.memory.bandwidth or 1.0)  # read and written
+    copies = 2 * crossing / (target.memory.bandwidth or HOST_BANDWIDTH)  # read and written
     calls = estimate.call * len(units.accelerated)
     here = sum([layer.seconds for layer in layers]) - elsewhere + calls
     whole = here + elsewhere + copies
@@ -101,5 +103,6 @@ def _host_of(target: Target) -> Target:
         matrix_precisions=(),
         rates={"fp32": HOST_RATE},
         units=HOST_CORES,
+        memory=replace(target.memory, bandwidth=target.memory.bandwidth or HOST_BANDWIDTH),
         l2_bytes=None,
     )

@@ -41,6 +41,9 @@ Coefficient = Literal[
     "loops",
     "row",
     "reorder",
+    "room",
+    "load",
+    "stream",
 ]
 """Coefficients of the estimate of time, which docs/estimates.md explains."""
 

@@ -19,6 +19,7 @@ from modellint.analysis.latency.coefficients import Fitted, fitted_for, kind_of
 from modellint.analysis.latency.cpu import Cpu
 from modellint.analysis.latency.kernels import Launch, Launches, is_for_gpu, launches
 from modellint.analysis.latency.processor import Coefficients, LaunchTime, Processor
+from modellint.analysis.latency.resident import Dataflow, Resident, occupied
 from modellint.analysis.latency.timing import Machine, instead_of
 from modellint.analysis.precision import running_precision
 from modellint.analysis.roofline import peak_rate
@@ -105,16 +106,20 @@ class TimeEstimate:
 def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
     """Run the analysis; None if the target's rates or bandwidth are unknown."""
     target = deployment.target
-    if target is None or not model.has_graph or not target.memory.bandwidth:
+    if target is None or not model.has_graph:
         return None
     precision = running_precision(model, deployment)
     fitted = fitted_for(target, deployment.runtime)
+    if not (target.memory.bandwidth or fitted.coefficients.load):
+        return None
     if not fitted.coefficients.float_rate and peak_rate(target, precision) is None:
         return None
     found = _launches(model, _with_precision(deployment, instead_of(precision, target)))
     if not found.kernels:
         return None
-    machine = machine_of(target, fitted.coefficients)
+    batch = _batch(model, deployment)
+    held = occupied(((kernel, 1) for kernel in found.kernels), batch)
+    machine = machine_of(target, fitted.coefficients, held)
     layers = tuple(
         LayerTime(kernel, machine.time(kernel, found.weight_bytes)) for kernel in found.kernels
     )
@@ -123,7 +128,7 @@ def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
     return TimeEstimate(
         target,
         machine.rate(precision)[0],
-        _batch(model, deployment),
+        batch,
         fitted,
         found,
         layers,
@@ -133,10 +138,16 @@ def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
     )
 
 
-def machine_of(target: Target, coefficients: Coefficients) -> Processor:
-    """Return a device with its coefficients, by the kind of its hardware."""
-    kind = Cpu if kind_of(target) == "cpu" else Machine
-    return kind(target, coefficients)
+def machine_of(target: Target, coefficients: Coefficients, occupied: float) -> Processor:
+    """Return a device with its coefficients, by the kind of its hardware.
+
+    Some compute a network as a whole if they have room for the bytes that it occupies.
+    """
+    kind = kind_of(target)
+    if kind == "dataflow":
+        return Dataflow(target, coefficients, occupied)
+    kinds: Mapping[str, type[Processor]] = {"cpu": Cpu, "resident": Resident}
+    return kinds.get(kind, Machine)(target, coefficients)
 
 
 def _with_precision(deployment: Deployment, precision: str) -> Deployment:

@@ -20,7 +20,7 @@ from modellint.targets.target import Confidence, Target
 FILE = Path(__file__).with_name("coefficients.toml")
 UNFITTED = 3.0
 """Factor of the bounds for other runtimes than the one that coefficients were fitted to."""
-HardwareKind = Literal["gpu", "npu", "cpu"]
+HardwareKind = Literal["gpu", "npu", "cpu", "resident", "dataflow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def kind_of(target: Target) -> HardwareKind:
     if target.compute_capability is not None:
         return "gpu"
     table = kept_toml(FILE)
-    kinds: tuple[HardwareKind, ...] = ("gpu", "cpu")
+    kinds: tuple[HardwareKind, ...] = ("gpu", "cpu", "resident", "dataflow")
     named = (kind for kind in kinds if target.architecture in table[kind]["architectures"])
     return next(named, "cpu" if target.vendor == "cpu" else "npu")
 

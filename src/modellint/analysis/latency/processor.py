@@ -65,6 +65,12 @@ class Coefficients:
     """Operations per second of large products in 16 bits, if fitted rather than published."""
     integer_rate: float = 0.0
     """The same in 8 bits."""
+    room: float = 0.0
+    """Bytes of weights that a chip keeps, or, if it computes all layers at once, of a network."""
+    load: float = 0.0
+    """Bytes per second of the weights that it has no room for."""
+    stream: float = 0.0
+    """Bytes per second of values between layers, which such a chip keeps on itself."""
     weights: float = 0.5
     """Of the memory's bandwidth: weights, which a core of a CPU reads while it waits for them."""
     narrow: float = 0.46
