@@ -3,8 +3,10 @@
     python tools/compare_fixers.py LIST 'modellint=modellint optimize {in} -o {out}' \
         'onnxsim=onnxsim {in} {out}' 'onnxslim=onnxslim {in} {out}'
 
-Only models that ONNX Runtime runs count. An output is changed if, on random inputs, it differs by
-more than a thousandth of its largest element, or is missing; bitwise equality is counted apart.
+Only models that ONNX Runtime runs count; with `--most`, the first so many of them in the order of
+SHA-256 of their names, and with `--nodes`, only those with so many operations or more. An output is
+changed if, on random inputs, it differs by more than a thousandth of its largest element, or is
+missing; bitwise equality is counted apart.
 """
 
 from __future__ import annotations
@@ -57,15 +59,21 @@ def main() -> int:
         "--keep", default="0123456789abcdef", help="first digits of SHA-256 of names"
     )
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--most", type=int, default=sys.maxsize, help="number of models")
+    parser.add_argument("--nodes", type=int, default=0, help="operations that a model has at least")
     parser.add_argument("--largest", type=int, default=50_000_000)
     given = parser.parse_args()
     programs = dict(each.split("=", 1) for each in given.programs)
     scores = {name: Score() for name in programs}
     total = models = 0
     for path in _files(given.models, given.keep, given.largest)[:: given.every]:
+        if models == given.most:
+            break
         model = read_model(path)
+        if _nodes(model) < given.nodes or model.external_files:
+            continue
         before = _outputs(path, model)
-        if before is None or model.external_files:
+        if before is None:
             continue
         models += 1
         total += _nodes(model)
@@ -82,12 +90,12 @@ def _files(place: Path, keep: str, largest: int) -> list[Path]:
         found = sorted(place.rglob("*.onnx"))
     else:
         found = [Path(line) for line in place.read_text(encoding="utf-8").split("\n") if line]
-    return [
-        each
-        for each in found
-        if hashlib.sha256(each.name.encode()).hexdigest()[0] in keep
-        and each.stat().st_size <= largest
-    ]
+    kept = [e for e in found if _digest(e)[0] in keep and e.stat().st_size <= largest]
+    return sorted(kept, key=_digest)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.name.encode()).hexdigest()
 
 
 def _nodes(model: Model) -> int:

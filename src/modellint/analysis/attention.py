@@ -87,8 +87,12 @@ class AttentionBlock:
     @property
     def expands(self) -> list[Node]:
         """Return nodes that copy keys and values for the query heads that share them."""
-        found = (_upstream(side, _BROADCASTS) for side in (self.scores, self.result))
+        found = (self.expand_of(product) for product in (self.scores, self.result))
         return [node for node in found if node is not None]
+
+    def expand_of(self, product: Node) -> Node | None:
+        """Return the node that copies heads for one of the two products, if there is one."""
+        return _upstream(product, _BROADCASTS)
 
 
 class Attentions:

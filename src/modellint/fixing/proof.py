@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modellint.base.errors import ModellintError
 from modellint.base.records import dataclass
-from modellint.base.text import counted
 from modellint.engine import lint_file
 from modellint.fixing.batches import mixes_samples
+from modellint.fixing.interface import interface_difference
 from modellint.fixing.proposals import Proposal
+from modellint.fixing.runs import Ran, fitting, largest_difference, said
 from modellint.fixing.structure import computes_the_same
 from modellint.formats import read_model
-from modellint.model import Model, Value, format_shape
+from modellint.model import Model
 from modellint.model.edits import AddTensor, Rewrite, SetTensor
 from modellint.plan import Plan
 from modellint.probes import CHILD, memory_to_spare
@@ -27,7 +27,7 @@ from modellint.results.finding import Finding, Severity
 from modellint.results.fixed import ProofStep
 
 if TYPE_CHECKING:
-    from modellint.execution import Arrays, Execution
+    from modellint.execution import Arrays
 
 SECONDS = 300.0
 NEEDED = 2
@@ -42,33 +42,6 @@ class Failure:
 
     step: ProofStep
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A model's outputs on some inputs, or why there are none."""
-
-    feeds: tuple[Arrays, ...] = ()
-    execution: Execution | None = None
-    obstacle: str = ""
-    """Reason why it cannot be run."""
-    refusal: str = ""
-    """Reason why the runtime refuses it."""
-    failed: tuple[Arrays, ...] = ()
-    """Inputs that it did not take, where it took others."""
-
-    @property
-    def without_failures(self) -> Ran:
-        """Return the runs that succeeded if there are any: an input may be made up badly."""
-        if self.execution is None or not self.refusal:
-            return self
-        pairs = list(zip(self.feeds, self.execution.runs, strict=True))
-        good = [(feed, run) for feed, run in pairs if not run.error]
-        if not good:
-            return self
-        feeds, runs = zip(*good, strict=True)
-        failed = tuple(feed for feed, run in pairs if run.error)
-        return Ran(feeds, replace(self.execution, runs=runs, refusal=""), failed=failed)
 
 
 @dataclass(slots=True)
@@ -124,7 +97,8 @@ class Proof:
             feeds = (*self.given, *(made_up(self.model, number=number) for number in numbers))
         except Exception as error:  # of whatever a file declares
             return Ran(obstacle=str(error))
-        return _ran(self.original, self.model, feeds).without_failures
+        ran = _ran(self.original, self.model, feeds)
+        return replace(ran, given=len(self.given)).without_failures
 
     def go_on(self) -> None:
         """Measure further fixes against what the last set that passed has led to."""
@@ -169,7 +143,7 @@ class Proof:
     def _interface(self, fixes: Sequence[Proposal], model: Model) -> Failure | None:
         if _change_interface(fixes):
             return None
-        difference = _interface_difference(self.model, model)
+        difference = interface_difference(self.model, model)
         return Failure("interface", difference) if difference else None
 
     # The checker
@@ -257,31 +231,29 @@ class Proof:
             return Failure("loading", new.refusal)
         assert baseline.execution is not None
         assert new.execution is not None
-        proved.ran = new
+        proved.ran = replace(new, given=baseline.given)
         if any(each.fix.changes_outputs for each in fixes):
             self.ways.add(f"{new.execution.runtime} runs it; outputs differ, as was chosen")
             return None
         tolerance = _tolerance(fixes)
-        difference = _difference(baseline.execution, new.execution, self.model, model)
+        difference = largest_difference(baseline.execution, new.execution, self.model, model)
         if difference > tolerance:
             if self._is_random:
                 reason = "its outputs are random"
                 return self._without_running(fixes, model, reason, trusted=trusted)
-            return Failure("outputs", _said(difference, tolerance))
+            return Failure("outputs", said(difference, tolerance))
         if _change_interface(fixes) and mixes_samples(
             self.original, proved.path, self.model, self.baseline.failed, _limits()
         ):
             return Failure("outputs", "samples of a batch would not give what each gives alone")
         proved.difference = difference
-        given = f" and {len(self.given)} given" if self.given else ""
-        inputs = counted(max(len(baseline.feeds) - len(self.given), 0), "input")
-        self.ways.add(f"run in {new.execution.runtime} on {inputs} made up for it{given}")
+        self.ways.add(f"run in {new.execution.runtime} on {baseline.inputs}")
         return None
 
     def _pair(self, proved: Proved, changes_interface: bool) -> tuple[Ran, Ran]:
         """Run the model before and after its fixes on the same inputs, which both can take."""
         model, after = proved.model, proved.path
-        new = _ran(after, model, _fitting(self.baseline.feeds, self.model, model))
+        new = _ran(after, model, fitting(self.baseline.feeds, self.model, model))
         if not (new.refusal and changes_interface):
             return self.baseline, new
         from modellint.execution import made_up
@@ -290,7 +262,7 @@ class Proof:
             feeds = [made_up(model, number=number) for number in range(len(self.baseline.feeds))]
         except ModellintError:
             return self.baseline, new
-        old = _ran(self.original, self.model, _fitting(feeds, model, self.model))
+        old = _ran(self.original, self.model, fitting(feeds, model, self.model))
         return (self.baseline, new) if old.refusal else (old, _ran(after, model, feeds))
 
     @cached_property
@@ -300,7 +272,7 @@ class Proof:
         again = _ran(self.original, self.model, first.feeds)
         if first.execution is None or again.execution is None:
             return False
-        return _difference(first.execution, again.execution, self.model, self.model) > 0
+        return largest_difference(first.execution, again.execution, self.model, self.model) > 0
 
     def _without_running(
         self, fixes: Sequence[Proposal], model: Model, reason: str, *, trusted: bool
@@ -358,103 +330,6 @@ def _ran(path: Path, model: Model, feeds: Sequence[Arrays]) -> Ran:
     return Ran(tuple(feeds), execution, refusal=execution.error)
 
 
-def _interface_difference(old: Model, new: Model) -> str:
-    """Describe the first difference of what callers see; an unnamed dim may get a name."""
-    for kind in ("input", "output"):
-        before, after = (_seen(model, kind) for model in (old, new))
-        now = {value.name: value for value in after}
-        for value in before:
-            if value.name not in now:
-                return f"{kind} {value.name!r} would be gone"
-            if not _is_alike(value, now[value.name]):
-                return f"{kind} {value.name!r} would be {_type_of(now[value.name])}"
-        if [value.name for value in before] != [value.name for value in after]:
-            return f"{kind}s would be others, or in another order"
-    return ""
-
-
-def _seen(model: Model, kind: str) -> list[Value]:
-    return model.fed if kind == "input" else model.outputs
-
-
-def _is_alike(old: Value, new: Value) -> bool:
-    before, after = old.declared_shape, new.declared_shape
-    if old.declared_dtype is not new.declared_dtype:
-        return False
-    if before is None or after is None:
-        return before is after
-    return len(before) == len(after) and all(
-        one == other or (one is None and isinstance(other, str))
-        for one, other in zip(before, after, strict=True)
-    )
-
-
-def _type_of(value: Value) -> str:
-    return f"{value.declared_dtype} {format_shape(value.declared_shape)}"
-
-
-def _fitting(feeds: Sequence[Arrays], old: Model, new: Model) -> list[Arrays]:
-    """Return inputs of one model as another one takes them: by name, or else by position."""
-    if [v.name for v in old.fed] == [v.name for v in new.fed] and _types(old) == _types(new):
-        return list(feeds)
-    same_number = len(old.fed) == len(new.fed)
-    names = {
-        value.name: old.fed[at].name if same_number else value.name
-        for at, value in enumerate(new.fed)
-    }
-    return [
-        {
-            value.name: feed[names[value.name]].astype(_array_type(value))
-            for value in new.fed
-            if names[value.name] in feed
-        }
-        for feed in feeds
-    ]
-
-
-def _types(model: Model) -> list[object]:
-    return [value.declared_dtype for value in model.fed]
-
-
 def _tolerance(fixes: Sequence[Proposal]) -> float:
     """Return the difference that fixes may make together: no more than any may by itself."""
     return min((each.tolerance for each in fixes), default=0.0)
-
-
-def _difference(old: Execution, new: Execution, before: Model, after: Model) -> float:
-    """Return the largest difference of an output, relative to its largest element."""
-    return max(_differences(old, new, before, after), default=0.0)
-
-
-def _differences(old: Execution, new: Execution, before: Model, after: Model) -> Iterator[float]:
-    from modellint.execution import compare
-
-    names = {value.name for value in after.outputs}
-    renamed = len(before.outputs) == len(after.outputs)
-    for first, second in zip(old.runs, new.runs, strict=True):
-        for at, value in enumerate(before.outputs):
-            name = value.name
-            if name not in names:
-                if not renamed:
-                    continue
-                name = after.outputs[at].name
-            if value.name not in first.outputs or name not in second.outputs:
-                continue
-            found = compare(first.outputs[value.name], second.outputs[name])
-            if not found.comparable or not found.same_nonfinite:
-                yield math.inf
-            elif not found.bitwise and found.differing:
-                yield found.to_range or math.ulp(0.0)
-
-
-def _said(difference: float, tolerance: float) -> str:
-    if math.isinf(difference):
-        return "an output has another shape, or is NaN or infinite elsewhere"
-    allowed = f", more than {tolerance:g}" if tolerance else ""
-    return f"an output differs by {difference:.2g} of its largest element{allowed}"
-
-
-def _array_type(value: Value) -> Any:
-    import numpy as np
-
-    return value.declared_dtype.numpy if value.declared_dtype is not None else np.float32
