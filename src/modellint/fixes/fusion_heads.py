@@ -27,7 +27,7 @@ class _Copied:
     """The second operand of a product, whose heads are copies."""
 
     source: Value
-    """What is copied: batch, heads, length, size."""
+    """Keys or values before they are copied: batch, heads, length, size."""
     nodes: tuple[Node, ...]
     """All nodes from there to the product, in order."""
     is_turned: bool
