@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -13,9 +13,13 @@ from modellint.checks.api import Check
 from modellint.checks.resolve import resolve_check
 from modellint.formats.registry import dialect_of
 from modellint.model import Model
+from modellint.operators import choice, with_domains
 from modellint.plan import Plan
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
+
+ALWAYS = ""
+"""The need of questions about every model, as far as is known."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Question:
     deployments: tuple[int, ...]
     """Indices of the plan's deployments, one per combination of what the rule depends on."""
     options: Mapping[str, Any]
+    choices: tuple[frozenset[str], ...] = ()
+    """Operators of which a model must have one each, narrowest choice first: the rule says so."""
     needed: dict[int, frozenset[str]] = field(default_factory=dict)
     """By deployment: operators of which a model must have one for the rule to say anything.
 
@@ -55,15 +61,13 @@ class Questions:
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self._all = questions
-        self._always: set[int] = set()
-        """Places of questions for every model, as far as is known."""
+        self._learned: set[int] = set()
+        """Places of questions whose needs models have shown."""
         self._by_need: dict[str, set[int]] = {}
-        """Places of the others, by operator or problem."""
+        """Places of questions by operator or problem, or by ``ALWAYS``."""
         for place, question in enumerate(questions):
-            if question.rule.problem is not None:
-                self._file(place, {question.rule.problem})
-            else:
-                self._always.add(place)
+            for need in _stated_needs(question):
+                self._by_need.setdefault(need, set()).add(place)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -75,19 +79,32 @@ class Questions:
 
     def worth_asking(self, operators: Set[str], problems: Set[str]) -> Iterator[Question]:
         """Iterate over the questions that may have answers in a model with these."""
-        places = set(self._always)
-        for need in (*operators, *problems):
+        present = with_domains(operators)
+        places: set[int] = set()
+        for need in (ALWAYS, *present, *problems):
             places.update(self._by_need.get(need, ()))
         for place in sorted(places):
             question = self._all[place]
+            if any(map(present.isdisjoint, question.choices)):
+                continue
             yield question
-            if question.needed and place in self._always and question.is_understood:
-                self._always.remove(place)
-                self._file(place, set().union(*question.needed.values()))
+            if question.needed and place not in self._learned and question.is_understood:
+                self._learn(place, question)
 
-    def _file(self, place: int, needs: Set[str]) -> None:
-        for need in needs:
+    def _learn(self, place: int, question: Question) -> None:
+        """Ask a question from now on only about models with what it was found to need."""
+        self._learned.add(place)
+        for need in _stated_needs(question):
+            self._by_need[need].remove(place)
+        for need in set().union(*question.needed.values()):
             self._by_need.setdefault(need, set()).add(place)
+
+
+def _stated_needs(question: Question) -> Collection[str]:
+    """Return operators or problems, one of which a model has if the question has an answer."""
+    if question.rule.problem is not None:
+        return (question.rule.problem,)
+    return question.choices[0] if question.choices else (ALWAYS,)
 
 
 def questions_for(plan: Plan, model: Model) -> Questions:
@@ -110,11 +127,17 @@ def questions(plan: Plan) -> tuple[Question, ...]:
             _deployments(rule, plan.deployments) if rule.problem is None else (),
             {name: option.default for name, option in rule.options.items()}
             | dict(plan.options.get(rule.code, {})),
+            _choices(rule),
         )
         for rule in plan.rules
         if plan.may_ask(rule)
     )
     return tuple(each for each in asked if each.rule.problem or each.deployments)
+
+
+def _choices(rule: Rule) -> tuple[frozenset[str], ...]:
+    stated = map(choice, rule.operators)
+    return tuple(sorted((each for each in stated if each is not None), key=len))
 
 
 def _deployments(rule: Rule, deployments: Sequence[Deployment]) -> tuple[int, ...]:

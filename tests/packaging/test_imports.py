@@ -82,7 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rules",
         "session",
     },
-    "questions": {"base", "capability", "checks", "formats", "model", "plan", "rules", "targets"},
+    "questions": VALUES | {"capability", "checks", "formats", "model", "plan", "rules", "targets"},
     "engine": MODELS
     | VALUES
     | {"checks", "formats", "frame", "plan", "probes", "questions", "rules", "session", "verify"},

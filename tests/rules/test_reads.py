@@ -157,6 +157,7 @@ def test_rules_about_problems_of_the_file_read_nothing() -> None:
         ('reads = ["target"]', "reads.0"),
         ('needs = ["weights"]', 'write reads = ["weights"]'),
         ("needs = [[]]", "needs.0"),
+        ('operators = ["<softmx>"]', "<softmx>: no operators have this trait; did you mean"),
         ('dialect = "onx"', "unknown dialect 'onx'; did you mean 'onnx'?"),
     ],
 )

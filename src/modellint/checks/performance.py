@@ -43,19 +43,3 @@ def batch_too_small(context: Context) -> Iterator[Hit]:
 
 def _at_batch(model: Model, deployment: Deployment, batch: int) -> TimeBound | None:
     return roofline(model, replace(deployment, batch=batch))
-
-
-def slower_precision(context: Context) -> Iterator[Hit]:
-    """Deployments in a precision that the matrix units do not support."""
-    target, precision = context.deployment.target, context.deployment.precision
-    if target is None or precision is None or target.accelerates(precision):
-        return
-    rate = target.peak(precision)
-    faster = [
-        (peak, name)
-        for name in ("tf32", "bf16", "fp16")
-        if target.accelerates(name) and (peak := target.peak(name))
-    ]
-    if rate and faster and max(faster)[0] > rate:
-        peak, name = max(faster)
-        yield Hit(None, {"rate": rate, "faster": name, "peak": peak, "times": peak / rate})

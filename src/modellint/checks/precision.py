@@ -77,3 +77,19 @@ def _layers(context: Context) -> Iterator[tuple[Node, bool]]:
         weight = node.input(row.place("weight") or 1) if Trait.FLOAT_PRODUCT in row.traits else None
         if weight is not None and weight.dtype is not None:
             yield node, weight.dtype.is_float
+
+
+def slower_precision(context: Context) -> Iterator[Hit]:
+    """Deployments in a precision that the matrix units do not support."""
+    target, precision = context.deployment.target, context.deployment.precision
+    if target is None or precision is None or target.accelerates(precision):
+        return
+    rate = target.peak(precision)
+    faster = [
+        (peak, name)
+        for name in ("tf32", "bf16", "fp16")
+        if target.accelerates(name) and (peak := target.peak(name))
+    ]
+    if rate and faster and max(faster)[0] > rate:
+        peak, name = max(faster)
+        yield Hit(None, {"rate": rate, "faster": name, "peak": peak, "times": peak / rate})

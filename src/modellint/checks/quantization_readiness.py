@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from modellint.analysis.quantization import (
-    Obstacle,
-    Readiness,
-)
 from modellint.checks.api import Context, Hit, Place
-from modellint.checks.quantization_common import percent
+
+if TYPE_CHECKING:
+    from modellint.analysis.quantization import Obstacle, Readiness
 
 _FEW_BITS = ("int8", "fp8", "int4", "fp4")
 
@@ -62,6 +61,9 @@ def tiny(context: Context) -> Iterator[Hit]:
 def _obstacle(context: Context, pick: Callable[[Readiness], Obstacle | None]) -> Iterator[Hit]:
     if context.deployment.precision not in _FEW_BITS:
         return
+    from modellint.analysis.quantization import Readiness  # for few deployments
+    from modellint.checks.quantization_common import percent
+
     readiness = context.analysis(Readiness)
     if readiness.map.is_quantized:
         return

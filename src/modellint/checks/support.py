@@ -8,7 +8,6 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.base.expressions import late
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import RUNTIME_DOMAINS, STANDARD_DOMAINS
@@ -38,7 +37,7 @@ ELSEWHERE = frozenset({*RUNTIME_DOMAINS, *STANDARD_DOMAINS[2:]})
 """Domains of operators that some runtime knows."""
 NO_TENSORS = late("Sequence|Optional")
 """Operators on non-tensors, which another rule reports once."""
-REPORTED = {*INTEGER_OPS, *BLOCK_WEIGHT_OPS, *names(Trait.INTEGER_KERNEL)}
+REPORTED = frozenset(names(Trait.INTEGER_PRODUCT, Trait.BLOCK_WEIGHTS, Trait.INTEGER_KERNEL))
 """Operators that other rules report in detail."""
 PLAIN_TYPES = frozenset(
     """

@@ -9,6 +9,7 @@ To add an operator, add a row to `catalogue.py`.
 
 from __future__ import annotations
 
+from modellint.operators.choice import choice, with_domains
 from modellint.operators.operator import (
     Dialect,
     Operator,
@@ -25,10 +26,12 @@ __all__ = [
     "Dialect",
     "Operator",
     "Trait",
+    "choice",
     "having",
     "names",
     "of",
     "rows",
+    "with_domains",
     "with_input",
     "with_own_names",
 ]

@@ -26,6 +26,7 @@ from modellint.base.text import escaped
 from modellint.base.version import __version__
 from modellint.capability import Capability
 from modellint.formats.registry import dialects
+from modellint.operators import Trait
 from modellint.rules.message import mistake_in
 from modellint.rules.rule import Autofix, Example, Examples, Match, MatchCase, Option, Rule
 
@@ -194,6 +195,7 @@ class _FileBlock:
             raise _error(self.path, text + (f"; {hint}" if hint else ""), *self.keys, key)
 
 
+_TRAITS = late(r"<([^>]*)>")
 _PARTS = late(r"([A-Za-z_]+)|\[(\d+)\]")
 """Parts of the name of a part of a block: `cases[0].when`."""
 
@@ -220,7 +222,25 @@ def _rule(table: dict[str, Any], path: Path) -> Rule:
         if dialect not in dialects():
             hint = did_you_mean(dialect, dialects(), f"choose from {', '.join(sorted(dialects()))}")
             raise _error(path, f"unknown dialect {dialect!r}; {hint}", "dialect")
-    return rule
+    return replace(rule, operators=_operators(rule, path))
+
+
+def _operators(rule: Rule, path: Path) -> tuple[str, ...]:
+    """Return the choices of operators that a rule states itself, or that its patterns name."""
+    if rule.match and rule.operators:
+        raise _error(path, "operators: its patterns name them", "operators")
+    known = [trait.value for trait in Trait]
+    for index, text in enumerate(rule.operators):
+        for trait in _TRAITS.findall(text):
+            if trait not in known:
+                hint = did_you_mean(trait, known)
+                mistake = f"<{trait}>: no operators have this trait; {hint}"
+                raise _error(path, mistake.rstrip("; "), "operators", index)
+    if not rule.match:
+        return rule.operators
+    from modellint.rules.pattern.syntax import choices_of
+
+    return choices_of([match.pattern for match in rule.match])
 
 
 def _rule_files(folder: Path) -> Iterator[Path]:

@@ -188,6 +188,9 @@ class Rule:
     """Capabilities that a model must have for the rule to apply."""
     dialect: str = ""
     """Dialects of the files that the rule applies to, separated by spaces; empty for all."""
+    operators: tuple[str, ...] = ()
+    """Choices of operators, ``Relu | Clip`` or ``<quantize>``. A model without any operator of one
+    of them gives the rule nothing to say. Those of patterns are read off the patterns."""
     needs: tuple[Need, ...] = ()
     """Requirements on the run: a target, a runtime to probe, or a profile of the model."""
     runtimes: tuple[str, ...] = ()

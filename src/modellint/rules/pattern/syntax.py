@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from keyword import iskeyword
 from typing import NamedTuple, NoReturn
 
 from modellint.base.expressions import late
 from modellint.base.records import dataclass
-from modellint.operators import Trait, names, with_own_names
+from modellint.operators import Trait, choice
 from modellint.rules.pattern.errors import PatternError, hint
 
-ANYTHING = "_"
+UNNAMED = "_"
 MOST_LINES = 100
 
 _TOKENS = late(
@@ -22,6 +22,7 @@ _TOKENS = late(
     r"|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
     r"|(?P<mark>\.\.\.|[=(),?!|<>])"
 )
+_COMMENT = late("#.*")
 _OPS = late(r"=([\w.|<>\s-]+)\(")
 
 
@@ -78,8 +79,23 @@ def required_ops(text: str) -> tuple[frozenset[str], ...]:
 
     Reads the text without parsing it, so that rules whose ops are absent are never compiled.
     """
-    choices = (_choice(ops) for ops in _OPS.findall(re.sub(r"#.*", "", text)))
-    return tuple(choice for choice in choices if choice is not None)
+    choices = map(choice, _choices(text))
+    return tuple(each for each in choices if each is not None)
+
+
+def choices_of(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return choices of ops of which a model needs one each if any of the patterns is to match."""
+    first, *others = map(_choices, patterns)
+    if not others:
+        return first
+    narrowest = [min(each, key=lambda text: text.count("|")) for each in (first, *others) if each]
+    return (" | ".join(narrowest),) if len(narrowest) == len(patterns) else ()
+
+
+def _choices(text: str) -> tuple[str, ...]:
+    """Return the choices of a pattern's nodes as it states them, without those of any op."""
+    stated = (ops.strip() for ops in _OPS.findall(_COMMENT.sub("", text)))
+    return tuple(dict.fromkeys(ops for ops in stated if "_" not in ops.split("|")))
 
 
 def parse(text: str) -> Pattern:
@@ -95,29 +111,6 @@ def parse(text: str) -> Pattern:
     if not lines:
         raise PatternError("the pattern is empty", "pattern", text, 1, 1)
     return _checked(text, lines)
-
-
-def _choice(ops: str) -> frozenset[str] | None:
-    wanted = [name.strip() for name in ops.split("|")]
-    if ANYTHING in wanted:
-        return None
-    if "<" not in ops:
-        return frozenset(map(_plain_domain, wanted))
-    return frozenset().union(*map(_having, wanted))
-
-
-def _having(op: str) -> Collection[str]:
-    """Return the ops that one stands for: itself, or all with a trait."""
-    if not op.startswith("<"):
-        return (_plain_domain(op),)
-    trait = Trait(op.strip("<> "))
-    return (*names(trait), *with_own_names(trait))
-
-
-def _plain_domain(op: str) -> str:
-    """Remove ``ai.onnx``, the long name of the default domain."""
-    domain, _, name = op.rpartition(".")
-    return name if domain == "ai.onnx" else op
 
 
 class _LineParser:
@@ -184,7 +177,7 @@ class _LineParser:
         ops = [self._op()]
         while self._skip("|"):
             ops.append(self._op())
-        return _choice("|".join(ops))
+        return choice("|".join(ops))
 
     def _op(self) -> str:
         if self._skip("<"):
@@ -226,7 +219,7 @@ class _LineParser:
         if not token.text.isidentifier() or iskeyword(token.text) or token.text == "null":
             self._fail(f"{token.text!r} cannot name a value")
         self._take()
-        name = None if token.text == ANYTHING else token.text
+        name = None if token.text == UNNAMED else token.text
         # Unnamed outputs may be absent.
         return Slot(name, optional=self._skip("?") or (output and name is None))
 
