@@ -190,14 +190,17 @@ def _share(found: UnitPlacement, part: Partition) -> float:
 
 
 def small_islands(context: Context) -> Iterator[Hit]:
-    """Parts of the accelerator that multiply nothing, between parts of the fallback."""
+    """Parts of the accelerator that multiply nothing, between parts of the fallback.
+
+    Nodes that the runtime puts there itself have no values, and are not in the file.
+    """
     found = shared_out(context)
     if found is None or len(found.accelerated) < 2:
         return
     from modellint.placement import links
 
     small = [link for link in links(found) if _is_island(found, link)]
-    nodes = [node for link in small for node in link.partition.nodes]
+    nodes = [node for link in small for node in link.partition.nodes if node.outputs]
     copied = sum(link.nbytes or 0 for link in small)
     facts = {
         **units_of(found),

@@ -49,7 +49,7 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     if table is None:
         return None
     judge = _judge_of(placing, dialect)(model, deployment, placing, table)
-    nodes = tuple(node for node in model.graph.ordered if judge.runs(node))
+    nodes = judge.steps()
     refusals = _refusals(judge, nodes)
     if placing.keeps != "all":
         refusals |= _dropped(judge.parts(nodes, _unless(refusals)), placing.keeps)
@@ -146,7 +146,7 @@ def _fixed(
     if not open_nodes or settled is deployment:
         return
     fixed = judge.under(settled)
-    running = [node for node in nodes if fixed.runs(node)]
+    running = fixed.steps()
     left = _refusals(fixed, running)
     after = len(fixed.parts(running, _unless(left)))
     yield Merge(tuple(open_nodes), NotTaken("open-dims", "has open dims"), after)

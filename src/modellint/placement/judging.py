@@ -16,6 +16,7 @@ from modellint.forms.forms import opset_of, refused_form
 from modellint.model import Model, Node, Value, is_static, small_constant
 from modellint.operators import Trait, having
 from modellint.placement.epochs import epochs
+from modellint.placement.flattened import Flattened, flattened
 from modellint.placement.inside import INSIDE
 from modellint.placement.pairs import is_between_pairs
 from modellint.placement.placed import Boundary, NotTaken
@@ -106,6 +107,18 @@ class NodeJudge(Facts):
         """Return False for a node that the runtime computes or removes when it loads the model."""
         return not self.removes(node) and not self.analysis(folding).is_folded(node)
 
+    def steps(self) -> tuple[Node, ...]:
+        """Return the nodes as they are when the runtime places them, in order."""
+        return self._flattened.steps(filter(self.runs, self._model.graph.ordered))
+
+    @cached_property
+    def _flattened(self) -> Flattened:
+        """Return what ONNX Runtime puts around products in floats, where it is placed apart."""
+        if not self._moved or not self._lacks_floats:
+            return Flattened()
+        running = filter(self.runs, self._model.graph.ordered)
+        return flattened(self, (node for node in running if self._precision(node)))
+
     def removes(self, node: Node) -> bool:
         """Return True for a node of which nothing is left when the runtime places nodes."""
         return (
@@ -157,7 +170,7 @@ class NodeJudge(Facts):
             return epochs(nodes, is_taken)
         if self._placing.grouping == "unions":
             return unions(nodes, is_taken, self.removes)
-        return waves(nodes, is_taken, self.removes)
+        return waves(nodes, is_taken, self.removes, self._flattened)
 
     def boundaries(
         self, nodes: Sequence[Node], refusals: Mapping[int, NotTaken]
@@ -184,6 +197,8 @@ class NodeJudge(Facts):
 
     def refusal(self, node: Node) -> NotTaken | None:
         """Return why the accelerator does not take a node on its own; None if it does."""
+        if node in self._flattened:
+            return None
         opset = opset_of(node) if not node.domain else None
         if opset is not None and opset < self._placing.oldest_opset:
             return NotTaken("operator", f"is of opset {opset}, which is too old for the provider")

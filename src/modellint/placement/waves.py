@@ -9,21 +9,27 @@ wave starts where it stopped. ONNX Runtime's providers for NNAPI, Core ML, WebNN
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from modellint.model import Node
+from modellint.placement.flattened import Flattened
 
 
 def waves(
     nodes: Sequence[Node],
     is_taken: Callable[[Node], bool],
     is_removed: Callable[[Node], bool] = lambda _: False,
+    flattened: Flattened | None = None,
 ) -> list[list[Node]]:
     """Return the groups of taken nodes, in order; `nodes` are in topological order.
 
     What reads a removed node reads what that reads.
     """
-    return _Waves(nodes, is_taken, is_removed).groups
+    here = {id(node) for node in nodes}
+    around = flattened or Flattened()
+    direct = {id(node): readers(node, here, is_removed) for node in nodes}
+    found = {id(node): around.readers(node, lambda each: direct[id(each)]) for node in nodes}
+    return _Waves(nodes, is_taken, found).groups
 
 
 class _Waves:
@@ -31,11 +37,10 @@ class _Waves:
         self,
         nodes: Sequence[Node],
         is_taken: Callable[[Node], bool],
-        is_removed: Callable[[Node], bool],
+        readers: Mapping[int, Sequence[Node]],
     ) -> None:
         self._is_taken = is_taken
-        here = {id(node) for node in nodes}
-        self._readers = {id(node): readers(node, here, is_removed) for node in nodes}
+        self._readers = readers
         self._waiting_for = {id(node): 0 for node in nodes}
         for node in nodes:
             for reader in self._readers[id(node)]:
