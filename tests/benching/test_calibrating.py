@@ -113,9 +113,11 @@ def test_estimates_are_held_against_runs(tmp_path: Path, board: Path) -> None:
     assert run_cli("validate", file, "-t", board, "--max-mape", "5").exit_code == 2
 
 
+@pytest.mark.parametrize("disturbed", [1.0, 3.0])
 def test_errors_are_told_by_operator_where_layers_were_measured(
-    tmp_path: Path, board: Path
+    tmp_path: Path, board: Path, disturbed: float
 ) -> None:
+    """Layers that others slowed down alike count with their share of the inference."""
     path = network(tmp_path)
     model = read_model(path)
     whole = latency(model, Deployment(target=target_in(board), precision="fp32"))
@@ -126,7 +128,9 @@ def test_errors_are_told_by_operator_where_layers_were_measured(
         for each in whole.layers
         for node in (each.launch.main,)
     )
-    run = replace(run_of(path, whole.expected), layers=layers)
+    inference = sum(layer.seconds for layer in layers)
+    layers = tuple(replace(layer, seconds=disturbed * layer.seconds) for layer in layers)
+    run = replace(run_of(path, inference), layers=layers)
     file = tmp_path / "runs.jsonl"
     file.write_text(write_json([run]))
     options = ("validate", file, "-t", board, "--models", path)

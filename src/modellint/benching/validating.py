@@ -113,25 +113,29 @@ def validate(runs: Iterable[tuple[MeasuredRun, Model | None]], target: Target) -
                 estimate.low <= whole <= estimate.high,
             )
         )
-        for op, measured, expected in _kernels(profiled, estimate):
+        for op, measured, expected in _kernels(profiled, whole, estimate):
             kernels.setdefault(op, []).append((measured, expected))
     operators = {op: _operator_error(pairs) for op, pairs in kernels.items()}
     longest = sorted(operators.items(), key=lambda each: -each[1].measured)
     return Validation(tuple(rows), tuple(unknown), dict(longest))
 
 
-def _kernels(profiled: ProfiledModel, estimate: TimeEstimate) -> Iterator[tuple[str, float, float]]:
+def _kernels(
+    profiled: ProfiledModel, whole: float, estimate: TimeEstimate
+) -> Iterator[tuple[str, float, float]]:
     """Iterate over kernels that were measured: operator, measured and expected seconds.
 
-    Kernels that share a measured layer share its time as they are expected to.
+    Layers count with their share of the whole inference: they were timed in others, which may have
+    been disturbed more. Kernels that share a layer share its time as they are expected to.
     """
+    usual = whole / (math.fsum(layer.undisturbed for layer in profiled.layers) or whole)
     by_node = {node: kernel for kernel in estimate.layers for node in kernel.launch.nodes}
     measured: dict[int, float] = {}
     for layer in profiled.layers:
         mine = {id(k): k for node in layer.nodes if (k := by_node.get(node)) is not None}
-        whole = sum(kernel.seconds for kernel in mine.values())
+        together = sum(kernel.seconds for kernel in mine.values())
         for at, kernel in mine.items():
-            share = layer.undisturbed * kernel.seconds / whole if whole else 0.0
+            share = usual * layer.undisturbed * kernel.seconds / together if together else 0.0
             measured[at] = measured.get(at, 0.0) + share
     for kernel in estimate.layers:
         if measured.get(id(kernel)):
