@@ -63,6 +63,17 @@ USUAL = ("float32", "int32", "int64", "uint8", "bool")
 AFTERWARDS = "Exception during initialization"
 """Words about a kernel that cannot be made, which is tried when all nodes are placed."""
 Model = onnx.ModelProto
+BY_HAND: Mapping[str, Sequence[tuple[int, int, str]]] = {
+    "Clip": [(7, 10, "m (float[2,3] x) => (float[2,3] y) {y = Clip <min = 0.0, max = 1.0> (x)}")],
+    "DepthToSpace": [
+        (7, 10, "m (float[1,4,2,2] x) => (float[1,1,4,4] y) {y = DepthToSpace <blocksize = 2> (x)}")
+    ],
+    "Resize": [
+        (10, 10, "m (float[1,1,2,2] x, float[4] s) => (float[a,b,c,d] y) {y = Resize (x, s)}"),
+        (11, NEWEST, "m (float[1,1,2,2] x, int64[4] s) => (float[a,b,c,d] y) {y = Resize (x,,,s)}"),
+    ],
+}
+"""Forms that the node tests lack, by operator, with the first and last operator set."""
 
 
 class Asked:
@@ -171,6 +182,10 @@ def versions_of(op: str) -> dict[int, int]:
 
 def bases(op: str, opset: int) -> Iterator[Model]:
     """Iterate over node tests of an operator as they are in an operator set."""
+    for first, last, text in BY_HAND.get(op, ()):
+        if first <= opset <= last:
+            header = f'<ir_version: {IR_VERSION}, opset_import: ["" : {opset}]>'
+            yield onnx.parser.parse_model(f"{header} {text}")
     for case in cases()[op][:MOST_TESTS]:
         for model in forms(case):
             yield at_opset(model, opset)

@@ -123,6 +123,53 @@ def test_weights_have_to_be_stored(tmp_path: Path) -> None:
     assert not refusals(text, tmp_path, "executorch-coreml")
 
 
+ATTENTION = """
+@program 8.20
+input q TYPE [BATCH,4,5,8]
+input k TYPE [BATCH,4,5,8]
+input v TYPE [BATCH,4,5,8]
+y TYPE [BATCH,4,5,8] = aten.scaled_dot_product_attention.default(query=q, key=k, value=v)
+output y
+"""
+
+
+@pytest.mark.parametrize(
+    ("runtime", "dtype", "batch", "parts"),
+    [
+        ("executorch", "float32", "2", 3),
+        ("executorch", "float32", "s0", 5),
+        ("executorch", "float16", "2", 4),
+        ("executorch", "bfloat16", "2", 3),
+        ("executorch-vulkan", "float32", "2", 3),
+    ],
+)
+def test_pieces_of_attention_are_delegates_of_their_own(
+    runtime: str, dtype: str, batch: str, parts: int, tmp_path: Path
+) -> None:
+    """As many as executorch 1.5.1 forms of such calls."""
+    text = ATTENTION.replace("TYPE", dtype).replace("BATCH", batch)
+    text += "range s0 1..8\n" if batch == "s0" else ""
+    found = placed(text, tmp_path, runtime)
+    assert found.counts == {found.unit: 0, "portable kernels": 1}
+    assert [len(part.written_out) for part in found.accelerated] == [1] * parts
+    assert not any(part.nodes for part in found.accelerated)
+
+
+def test_the_product_of_a_matmul_joins_what_reads_it(tmp_path: Path) -> None:
+    text = """
+    @program 8.20
+    input x float32 [2,4,5,8]
+    a float32 [2,4,5,8] = aten.relu.default(self=x)
+    t float32 [2,4,8,5] = aten.transpose.int(self=a, dim0=-2, dim1=-1)
+    m float32 [2,4,5,5] = aten.matmul.default(self=a, other=t)
+    y float32 [2,4,5,5] = aten.relu.default(self=m)
+    output y
+    """
+    parts = placed(text, tmp_path).accelerated
+    assert [[node.label for node in part.nodes] for part in parts] == [["a", "t"], ["y"]]
+    assert [node.label for node in parts[1].written_out] == ["m"]
+
+
 def test_open_shapes(tmp_path: Path) -> None:
     text = """
     @program 8.20

@@ -62,6 +62,36 @@ def test_reasons(text: str, reason: str, tmp_path: Path) -> None:
     assert reason in {refusal.words for refusal in found.refusals.values()}
 
 
+def test_nothing_of_an_old_opset_is_taken(tmp_path: Path) -> None:
+    text = '<ir_version: 4, opset_import: ["" : 6]> g (float[2] x) => (float[2] y) {y = Relu (x)}'
+    found = placed(save(text, tmp_path / "m.onnx"))
+    assert found is not None
+    assert not found.accelerated
+    reasons = [refusal.words for refusal in found.refusals.values()]
+    assert reasons == ["is of opset 6, which is too old for the provider"]
+
+
+def test_what_is_computed_twice_is_copied_once(tmp_path: Path) -> None:
+    """ONNX Runtime removes the second before it places nodes."""
+    text = """
+    g (float[2,3,3] x) => (float[2] y, float[2] z)
+    {
+        [relu] a = Relu (x)
+        [m1] b = Det (a)
+        [m2] c = Det (a)
+        [tanh] y = Tanh (b)
+        [sqrt] z = Sqrt (c)
+    }
+    """
+    found = placed(save('<ir_version: 8, opset_import: ["" : 18]>' + text, tmp_path / "m.onnx"))
+    assert found is not None
+    assert {node.label for node in found.nodes if found.refusal_of(node)} == {"m1", "m2"}
+    assert [(each.value.name, each.reader) for each in found.boundaries] == [
+        ("a", "wasm backend"),
+        ("b", "GPU"),
+    ]
+
+
 LOG = """
 [I:onnxruntime:, webgpu_execution_provider.cc:635 GetCapability] \
 webgpu kernel not found in registries for Op type: NonZero node name: n (1)

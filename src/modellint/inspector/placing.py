@@ -48,8 +48,8 @@ def not_placed(opened: OpenModel, deployment: Deployment) -> str:
 
 
 def _part(part: Partition) -> PlacedPart:
-    first, last = part.nodes[0], part.nodes[-1]
-    return PlacedPart(part.unit, len(part.nodes), first.label, last.label, part.macs)
+    nodes = part.nodes or part.written_out
+    return PlacedPart(part.unit, len(part.nodes), nodes[0].label, nodes[-1].label, part.macs)
 
 
 def _crossing(crossing: Boundary) -> Crossing:

@@ -131,10 +131,13 @@ def _partitions(
     place = {id(node): index for index, node in enumerate(nodes)}
     groups.sort(key=lambda group: place[id(group[1][0])])
     costs = judge.analysis(cost)
-    return tuple(
-        Partition(unit, tuple(group), total_of([costs.macs_of(node) for node in group]))
-        for unit, group in groups
-    )
+    found = []
+    for where, group in groups:
+        whole = [node for node in group if where != unit or id(node) not in refusals]
+        written_out = [node for node in group if where == unit and id(node) in refusals]
+        macs = total_of([costs.macs_of(node) for node in whole])
+        found.append(Partition(where, tuple(whole), macs, tuple(written_out)))
+    return tuple(found)
 
 
 def _fixed(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
 
+from modellint.analysis.chains import LONGEST
 from modellint.formats.torch.facts import torch_facts
 from modellint.forms.forms import refused_form
-from modellint.model import Node, Value
+from modellint.model import Node, Value, is_static
 from modellint.placement.judging import NodeJudge
+from modellint.placement.pieces import Piece, pieces
 from modellint.placement.placed import NotTaken
+from modellint.runtimes.support import written_out
 
 ANY = "*"
 """The operator of forms that are about all operators, save those that they list under `except`."""
@@ -76,10 +81,42 @@ class AtenJudge(NodeJudge):
     def follows_its_reader(self, node: Node) -> bool:
         return False
 
+    def pieces_of(self, node: Node) -> Sequence[Piece]:
+        source = node.input(0)
+        dtype = source.dtype.name if source is not None and source.dtype is not None else ""
+        values = [value for value in (*node.inputs, *node.outputs) if value is not None]
+        is_open = not all(is_static(self.shape(value)) for value in values)
+        for each in self._written_out.get(self.key(node), ()):
+            if dtype in each["types"] and self._has_rank_above(node, each.get("rank-above", 0)):
+                return pieces(each, dtype, partial(self._is_moved, node), is_open=is_open)
+        return ()
+
+    @cached_property
+    def _written_out(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        asked = self._deployment
+        return written_out(asked.runtime or "", asked.runtime_version, self._placing.forms)
+
+    def _has_rank_above(self, node: Node, limit: int) -> bool:
+        """Return True if the first two inputs have more dims than a limit."""
+        shapes = [self.shape(value) for value in node.inputs[:2] if value is not None]
+        return all(shape is not None and len(shape) > limit for shape in shapes)
+
+    def _is_moved(self, node: Node, place: int) -> bool:
+        """Return True for an input whose dims have only been put in another order."""
+        value = node.input(place)
+        for _ in range(LONGEST):
+            maker = value.producer if value is not None else None
+            if maker is None or not self.removes(maker):
+                return maker is not None and self.key(maker) in _PERMUTATIONS
+            value = maker.input(0)
+        return False
+
     def refusal(self, node: Node) -> NotTaken | None:
         key = self.key(node)
         if not self._table.takes(key):
-            return NotTaken("operator", "is not supported")
+            in_pieces = any(piece.taken for piece in self.pieces_of(node))
+            words = "is supported in pieces only" if in_pieces else "is not supported"
+            return NotTaken("operator", words)
         return self._type(node) or self._form(node)
 
     def _form(self, node: Node) -> NotTaken | None:

@@ -19,6 +19,7 @@ from modellint.placement.epochs import epochs
 from modellint.placement.flattened import Flattened, flattened
 from modellint.placement.inside import INSIDE
 from modellint.placement.pairs import is_between_pairs
+from modellint.placement.pieces import Piece
 from modellint.placement.placed import Boundary, NotTaken
 from modellint.placement.unions import unions
 from modellint.placement.waves import waves
@@ -169,8 +170,12 @@ class NodeJudge(Facts):
         if self._placing.grouping == "epochs":
             return epochs(nodes, is_taken)
         if self._placing.grouping == "unions":
-            return unions(nodes, is_taken, self.removes)
+            return unions(nodes, is_taken, self.removes, self.pieces_of)
         return waves(nodes, is_taken, self.removes, self._flattened)
+
+    def pieces_of(self, node: Node) -> Sequence[Piece]:
+        """Return what a node is written out as before nodes are placed; nothing if it is not."""
+        return ()
 
     def boundaries(
         self, nodes: Sequence[Node], refusals: Mapping[int, NotTaken]
@@ -199,9 +204,9 @@ class NodeJudge(Facts):
         """Return why the accelerator does not take a node on its own; None if it does."""
         if node in self._flattened:
             return None
-        opset = opset_of(node) if not node.domain else None
-        if opset is not None and opset < self._placing.oldest_opset:
-            return NotTaken("operator", f"is of opset {opset}, which is too old for the provider")
+        too_old = self._too_old(node)
+        if too_old is not None:
+            return too_old
         if node.op_type in self._refused:
             return NotTaken("refused", "is refused, and nothing of the model is built")
         if node.op_type in _CONVERTERS and self._placing.converts:
@@ -226,6 +231,12 @@ class NodeJudge(Facts):
             or self._form(node)
             or self._precision(node)
         )
+
+    def _too_old(self, node: Node) -> NotTaken | None:
+        opset = opset_of(node) if not node.domain else None
+        if opset is None or opset >= self._placing.oldest_opset:
+            return None
+        return NotTaken("operator", f"is of opset {opset}, which is too old for the provider")
 
     def _open_dims(self, node: Node) -> NotTaken | None:
         if not self._placing.static_only:

@@ -9,9 +9,11 @@ is copied by a node of its own (transformer_memcpy.cc).
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
+from modellint.analysis.duplicates import Repeated
 from modellint.formats.onnx.facts import normal_domain
 from modellint.forms.forms import opset_of, refused_form, type_at
 from modellint.model import Node, Value, is_static
@@ -71,6 +73,9 @@ class KernelJudge(NodeJudge):
         """Return why a node cannot run on the GPU; what is replaced by its body can."""
         opset = opset_of(node)
         fused = self._fused.get(id(node), "")
+        too_old = self._too_old(node)
+        if too_old is not None:
+            return too_old
         if opset is None or (fused and fused in self._kernels.operators[""]):
             return None
         if self._model.function_of(node) is not None:
@@ -200,6 +205,27 @@ class KernelJudge(NodeJudge):
                     seen.add(id(result))
                     waiting.append(result)
 
+    @cached_property
+    def _twins(self) -> Mapping[int, Node]:
+        """Return the nodes that ONNX Runtime removes, as an earlier one computes the same."""
+        return self.analysis(Repeated).twins
+
+    @cached_property
+    def _alike(self) -> Mapping[int, list[Node]]:
+        """Return by the id of a node those that are removed for it."""
+        found: dict[int, list[Node]] = defaultdict(list)
+        for node in self._model.graph.ordered:
+            if id(node) in self._twins:
+                found[id(self._twins[id(node)])].append(node)
+        return found
+
+    def _readers_of_alike(self, node: Node, place: int) -> Iterator[tuple[Node, int | None]]:
+        """Iterate over what reads an output of a node, or of one that is removed for it."""
+        for each in (node, *self._alike.get(id(node), ())):
+            value = each.output(place)
+            if value is not None:
+                yield from self._readers(value)
+
     # Copies.
 
     def parts(self, nodes: Sequence[Node], is_taken: Callable[[Node], bool]) -> list[list[Node]]:
@@ -217,12 +243,12 @@ class KernelJudge(NodeJudge):
         def in_ram(node: Node, place: str) -> bool:
             return id(node) in refusals or place in self._host(node)
 
-        for node in nodes:
+        for node in (each for each in nodes if id(each) not in self._twins):
             for place, value in enumerate(node.outputs):
                 if value is None:
                     continue
                 kept = in_ram(node, f"o{place}")
-                for reader, at in self._readers(value):
+                for reader, at in self._readers_of_alike(node, place):
                     if at is None or id(reader) not in here or in_ram(reader, str(at)) == kept:
                         continue
                     cause = next((each for each in (reader, node) if id(each) in refusals), reader)

@@ -29,6 +29,8 @@ class Partition:
     unit: str
     nodes: tuple[Node, ...]
     macs: int | None
+    written_out: tuple[Node, ...] = ()
+    """Nodes of which it has some pieces only; they count for the other unit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ wave starts where it stopped. ONNX Runtime's providers for NNAPI, Core ML, WebNN
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from modellint.model import Node
 from modellint.placement.flattened import Flattened
@@ -79,16 +79,22 @@ class _Waves:
 
 def readers(node: Node, here: Collection[int], is_removed: Callable[[Node], bool]) -> list[Node]:
     """Return the nodes, of those whose ids are given, that read an output, once for each edge."""
-    found = []
+    return [reader for reader, _ in uses(node, here, is_removed)]
+
+
+def uses(
+    node: Node, here: Collection[int], is_removed: Callable[[Node], bool]
+) -> Iterator[tuple[Node, int | None]]:
+    """Iterate over the same, with the place of the input; None if a subgraph reads it."""
     waiting = [node]
     while waiting:
         for value in waiting.pop().outputs:
             for use in value.consumers if value is not None else ():
                 reader = use.node
+                place: int | None = use.index
                 while id(reader) not in here and reader.graph.parent is not None:
-                    reader = reader.graph.parent  # a subgraph reads it for the node that has it
+                    reader, place = reader.graph.parent, None  # a subgraph reads it for that node
                 if id(reader) in here:
-                    found.append(reader)
+                    yield reader, place
                 elif is_removed(reader):
                     waiting.append(reader)
-    return found

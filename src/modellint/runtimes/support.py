@@ -88,7 +88,15 @@ def restrictions(
 ) -> Mapping[str, list[Mapping[str, Any]]]:
     """Return the forms that it refuses of operators it supports, by operator."""
     table = find_table(runtime, kind, version)
-    return _restrictions(table) if table is not None else {}
+    return _by_operator(table, "form") if table is not None else {}
+
+
+def written_out(
+    runtime: str, version: str | None = None, kind: str = RESTRICTIONS
+) -> Mapping[str, list[Mapping[str, Any]]]:
+    """Return the pieces that it writes operators out as, by operator."""
+    table = find_table(runtime, kind, version)
+    return _by_operator(table, "written-out") if table is not None else {}
 
 
 def removed(runtime: str, version: str | None = None, kind: str = RESTRICTIONS) -> frozenset[str]:
@@ -113,9 +121,9 @@ def within(runtime: str, version: str | None = None) -> Mapping[str, str]:
 
 
 @cache
-def _restrictions(table: Table) -> Mapping[str, list[Mapping[str, Any]]]:
+def _by_operator(table: Table, heading: str) -> Mapping[str, list[Mapping[str, Any]]]:
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in kept_toml(table.path).get("form", ()):
+    for entry in kept_toml(table.path).get(heading, ()):
         ops = entry["op"]
         for op in [ops] if isinstance(ops, str) else ops:
             found.setdefault(op, []).append(entry)

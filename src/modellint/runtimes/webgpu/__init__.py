@@ -21,6 +21,7 @@ RUNTIME = Runtime(
         fallback="wasm backend",
         static_only=False,
         converts=False,
+        oldest_opset=7,
         kernels="gpukernels",
         api="WebGPU",
         keeps_shapes=False,
