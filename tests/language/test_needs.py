@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from modellint.analysis.language import language_needs
+from dataclasses import replace
+
+from modellint.analysis.language import context_speed, language_needs
 from modellint.analysis.language.needs import LanguageNeeds
 from modellint.model.architecture import Architecture, LayerShape
 from modellint.targets import find_target
@@ -100,3 +102,37 @@ def test_a_full_window_ends_the_growth_of_the_cache() -> None:
     whole = language_needs(model, Deployment(runtime="tensorrt-llm"))
     assert whole is not None
     assert whole.at(131072).cache == per_layer * 6 * 131072
+
+
+def test_an_index_is_cached_besides_and_only_what_it_chooses_is_read() -> None:
+    plain = LayerShape(
+        mixer="latent", heads=128, kv_heads=1, key_size=576, rotated=64, own_key_size=192
+    )
+    sparse = replace(plain, index_size=128, index_heads=64, chosen=2048)
+    found = {}
+    for layer in (plain, sparse):
+        model = language_model(Architecture("deepseek32", (layer,) * 4, hidden=7168))
+        deployment = Deployment(runtime="llama.cpp", target=find_target("h100-sxm"))
+        needs = language_needs(model, deployment)
+        assert needs is not None
+        speed = context_speed(needs, 131072)
+        assert speed is not None
+        found[layer] = needs.at(131072).cache, speed.decode_rate
+    assert found[sparse][0] - found[plain][0] == 4 * 131072 * 128 * 2
+    assert found[sparse][1] > found[plain][1]
+
+
+def test_llama_cpp_widens_values_without_flash_attention() -> None:
+    """Measured for MiMo-V2 (`tests/data/llama_cpp_memory.json`)."""
+    wide = LayerShape(heads=64, kv_heads=8, key_size=192, value_size=128)
+    layers = (wide, replace(wide, kv_heads=4))
+    model = language_model(Architecture("mimo2", layers, hidden=4096))
+    on, off = (
+        language_needs(
+            model, Deployment(runtime="llama.cpp", serving=Serving(flash_attention=each))
+        )
+        for each in (True, False)
+    )
+    assert on is not None
+    assert off is not None
+    assert off.at(1024).cache - on.at(1024).cache == 1024 * 4 * 128 * 2

@@ -51,6 +51,12 @@ class LayerShape:
     """Width in which a recurrent layer computes."""
     convolution: int = 0
     """Elements of the state, counted in `state`, that a recurrent layer keeps for convolution."""
+    index_size: int = 0
+    """Elements of a token's key in the index by which the layer chooses what it attends to."""
+    index_heads: int = 0
+    """Heads of the queries of that index."""
+    chosen: int = 0
+    """Tokens that it attends to, at most, by that index."""
 
     @property
     def reach(self) -> int | None:
@@ -67,7 +73,7 @@ class LayerShape:
         """Return the elements that each token adds to the cache."""
         if self.mixer not in ("attention", "latent"):
             return 0
-        return self.kv_heads * (self.key_size + self.value_size)
+        return self.kv_heads * (self.key_size + self.value_size) + self.index_size
 
 
 @dataclass(frozen=True, slots=True)

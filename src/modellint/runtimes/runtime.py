@@ -98,6 +98,8 @@ class LanguageMemory:
     """Bytes of an element of a recurrent layer's state."""
     chooses_attention: bool = False
     """True if attention's scores can be kept in memory, instead of on chip."""
+    pads_values: bool = False
+    """True if it then caches values of all layers in the width of the widest."""
     split: str = "tensor"
     """Way of splitting a model over several devices by default."""
     offloads: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from modellint.model.architecture import Architecture, LayerShape
 from modellint.model.dims import MOST
@@ -66,6 +67,7 @@ def cached_per_token(architecture: Architecture, precision: str) -> int:
     return sum(
         stored_bytes(layer.kv_heads * layer.key_size, precision)
         + stored_bytes(layer.kv_heads * layer.value_size, precision)
+        + stored_bytes(layer.index_size, precision)
         for layer in architecture.layers
         if layer.mixer in ("attention", "latent")
     )
@@ -110,7 +112,20 @@ def layer_cache(
     room = cells(layer, tokens, runtime, requests)
     keys = stored_bytes(layer.kv_heads * layer.key_size, precision)
     values = stored_bytes(layer.kv_heads * layer.value_size, precision)
-    return min(room * (keys + values) + states, MOST)
+    index = stored_bytes(layer.index_size, precision)
+    return min(room * (keys + values + index) + states, MOST)
+
+
+def padded(architecture: Architecture) -> Architecture:
+    """Return the architecture with values as wide in all layers as in the widest."""
+    widest = max((each.kv_heads * each.value_size for each in architecture.layers), default=0)
+    layers = [
+        replace(each, value_size=-(-widest // each.kv_heads))
+        if each.kv_heads and each.value_size
+        else each
+        for each in architecture.layers
+    ]
+    return replace(architecture, layers=tuple(layers))
 
 
 def _rounded(tokens: int, block: int) -> int:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Literal
 
 from modellint.analysis.kv_cache import kv_cache
-from modellint.analysis.language.caching import cached_type
+from modellint.analysis.language.caching import cached_type, padded
 from modellint.analysis.language.parts import Parts, PartSize, part_of, weight_parts
 from modellint.analysis.language.split import Split
 from modellint.analysis.language.view import architecture_of, language_runtime
@@ -61,7 +61,10 @@ class LanguageNeeds:
         asked = serving.kv_precision or _type_in_graph(model, deployment)
         self.kv_precision = cached_type(self.runtime, asked)
         split = serving.parallel or self.runtime.split
-        self.split = Split(architecture, self.parts, serving.devices, split)
+        cached = architecture
+        if self.runtime.pads_values and not self.flash_attention:
+            cached = padded(architecture)
+        self.split = Split(cached, self.parts, serving.devices, split)
         self._known: dict[tuple[int, int], ContextNeed] = {}
 
     @property

@@ -5,6 +5,7 @@ Lower bounds on times: all units at their peak rates, nothing but weights and ca
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from modellint.analysis.language.caching import cache_bytes
@@ -42,8 +43,9 @@ def context_speed(needs: LanguageNeeds, tokens: int, batch: int = 1) -> ContextS
     prefill = _flops(needs, tokens, tokens) / peak
     reading = needs.parts.read_bytes(_touched(needs, tokens)) / bandwidth
     step = batch * _flops(needs, 1, tokens) / peak
-    cache = cache_bytes(needs.architecture, tokens, needs.kv_precision, needs.runtime, batch)
-    moved = (needs.parts.read_bytes(_touched(needs, batch)) + cache) / bandwidth
+    moved = (
+        needs.parts.read_bytes(_touched(needs, batch)) + _read(needs, tokens, batch)
+    ) / bandwidth
     if not max(step, moved):
         return None
     return ContextSpeed(
@@ -74,10 +76,25 @@ def _flops(needs: LanguageNeeds, tokens: int, context: int) -> float:
     for layer in needs.architecture.layers:
         if layer.mixer not in ("attention", "latent"):
             continue
-        most = min(context, layer.window or context)
+        most = min(context, layer.window or context, layer.chosen or context)
         mean = most if tokens == 1 else most - most * most / (2 * context)
         attended += layer.heads * (layer.key_size + (layer.value_size or layer.key_size)) * mean
     return 2.0 * tokens * (needs.parts.multiplied + attended)
+
+
+def _read(needs: LanguageNeeds, tokens: int, batch: int) -> int:
+    """Return the bytes of the cache that each step reads: with an index, what it chooses."""
+    layers = needs.architecture.layers
+    if not any(layer.chosen for layer in layers):
+        return cache_bytes(needs.architecture, tokens, needs.kv_precision, needs.runtime, batch)
+    plain = replace(
+        needs.architecture, layers=tuple(replace(each, index_size=0) for each in layers)
+    )
+    index = replace(needs.architecture, layers=tuple(replace(each, kv_heads=0) for each in layers))
+    most = min(tokens, max(layer.chosen for layer in layers))
+    return cache_bytes(plain, most, needs.kv_precision, needs.runtime, batch) + cache_bytes(
+        index, tokens, needs.kv_precision, needs.runtime, batch
+    )
 
 
 def _touched(needs: LanguageNeeds, tokens: int) -> float:

@@ -87,8 +87,13 @@ _INTERVALS = {
 """Architectures where one of so many layers attends, and the others keep a state."""
 _BOTH = frozenset({"falcon-h1"})
 """Architectures whose layers attend and also keep a state."""
-_FUSED_GATES = frozenset("chatglm glm4 internlm3 phi3 phimoe".split())
+_FUSED_GATES = frozenset("chatglm glm4 internlm3 neo-bert phi3 phimoe plamo2 plamo3".split())
 """Architectures whose gate is stored in one tensor with what it gates."""
+_INDEXED = {"deepseek32": 1, "glm-dsa": 1, "minimax-m3": 2}
+"""Architectures whose layers choose what they attend to by an index, and the rows that llama.cpp
+caches of it for each token: a key, or as many elements again as if it had values."""
+_UNKNOWN_CACHES = frozenset("deepseek4 dflash dots3note glm5-next hy_v4 qwen4exp".split())
+"""Architectures whose layers compress or share what they cache in ways that are not known here."""
 _ALIBI = frozenset("bloom jais jina-bert-v2 mpt refact".split())
 _LEARNED = frozenset("bert gpt2 starcoder".split())
 _ENCODERS = frozenset(
@@ -120,6 +125,8 @@ def architecture_of(facts: GgufFacts) -> Architecture | None:
 
 def _doubt(architecture: str) -> str:
     known = loader()
+    if architecture in _UNKNOWN_CACHES:
+        return f"the cache of the architecture '{architecture}' is not known"
     if architecture in known.architectures:
         return ""
     return f"llama.cpp ({known.release}) has no architecture '{architecture}'"
@@ -303,6 +310,7 @@ def _layer(hyper: Hyperparameters, index: int, names: frozenset[str]) -> LayerSh
         shared_feed_forward=hyper.number("expert_shared_feed_forward_length") if experts else 0,
         gated=hyper.name in _FUSED_GATES or _is_gated(index, names),
         inner=hyper.number("ssm.inner_size") if keeps_state else 0,
+        **(_index(hyper) if _has_index(hyper, index, names) else {}),
         **(_decompressed(hyper) if mixer == "latent" else {}),
     )
 
@@ -311,7 +319,25 @@ def _is_gated(index: int, names: frozenset[str]) -> bool:
     """Return False for a layer whose feed-forward network has tensors, but no gate."""
     block = f"blk.{index}.ffn_"
     gates = (f"{block}{name}.weight" for name in ("gate", "gate_exps", "gate_up_exps"))
-    return f"{block}up.weight" not in names or any(gate in names for gate in gates)
+    is_stored = not names.isdisjoint({f"{block}up.weight", f"{block}up_exps.weight"})
+    return not is_stored or any(gate in names for gate in gates)
+
+
+def _has_index(hyper: Hyperparameters, index: int, names: frozenset[str]) -> bool:
+    """Return True if a layer has an index: by its tensors, or without tensors by the metadata."""
+    if hyper.name not in _INDEXED:
+        return False
+    keys = {f"blk.{index}.indexer.{name}.weight" for name in ("attn_k", "k_proj")}
+    return not names or not names.isdisjoint(keys)
+
+
+def _index(hyper: Hyperparameters) -> dict[str, int]:
+    return {
+        "index_size": _INDEXED[hyper.name] * hyper.number("attention.indexer.key_length"),
+        "index_heads": hyper.number("attention.indexer.head_count"),
+        "chosen": hyper.number("attention.indexer.top_k")
+        * (hyper.number("attention.indexer.block_size") or 1),
+    }
 
 
 def _decompressed(hyper: Hyperparameters) -> dict[str, int]:

@@ -39,6 +39,8 @@ _LATENT = frozenset(
 )
 _GLOBAL_HEAD = 512
 """Size of heads that attend to everything in Gemma 4."""
+_INDEXED = frozenset({"deepseek_v32"})
+"""Types of models whose layers choose what they attend to by an index, which they cache besides."""
 _UNSCALED = frozenset(" su longrope llama3 mrope default proportional".split(" "))
 """Schemes that do not lengthen the context beyond what the configuration states."""
 
@@ -140,7 +142,16 @@ def _layer(
         own_value_size=hyper.count("v_head_dim") if latent else 0,
         inner=recurrent.inner if keeps_state else 0,
         convolution=recurrent.convolution if keeps_state else 0,
+        **(_index(hyper) if latent and hyper.type in _INDEXED else {}),
     )
+
+
+def _index(hyper: HyperTable) -> dict[str, int]:
+    return {
+        "index_size": hyper.number("index_head_dim") or 128,
+        "index_heads": hyper.number("index_n_heads") or 64,
+        "chosen": hyper.number("index_topk") or 2048,
+    }
 
 
 def _heads(hyper: HyperTable, index: int) -> int:

@@ -29,6 +29,7 @@ RUNTIME = Runtime(
         step=512,
         state_bytes=4,
         chooses_attention=True,
+        pads_values=True,
         split="pipeline",
         offloads=True,
         repacks=("Q4_0", "Q4_K", "IQ4_NL", "MXFP4"),

@@ -109,6 +109,7 @@ class _Graph:
         self.wanted = self.plan.input(4 * load.outputs)
         for cells in sorted({self._cells(layer) for layer in layers if _attends(layer)}):
             self._inputs_of(cells, layers)
+        self.indexed = self._index_inputs(layers)
         current = self._embedded(tokens, given)
         for at, layer in enumerate(layers):
             current = self._layer(layer, current, is_last=at == len(layers) - 1)
@@ -137,6 +138,13 @@ class _Graph:
             default=0,
         )
         self.plan.input(INDEX * self.rows * (1 if flash else max(values, 1)))
+
+    def _index_inputs(self, layers: tuple[LayerShape, ...]) -> Planned | None:
+        """Add the mask of what an index chooses from, which is one of floats."""
+        if not any(self._indexes(each) for each in layers):
+            return None
+        self.plan.input(INDEX * self.rows)
+        return self.plan.input(self._floats(self.load.context))
 
     def _embedded(self, tokens: Planned, given: Planned) -> Planned:
         """Add the embeddings of tokens, and a mixture with embeddings that are given.
@@ -196,23 +204,33 @@ class _Graph:
         keys = compute(keys.size, keys, self.positions)
         compute(0, keys)
         compute(0, values)
-        result = self._attended(layer, queries, layer.value_size)
+        seen = (self._blocks(layer, normed),) if self._indexes(layer) else ()
+        result = self._attended(layer, queries, layer.value_size, seen=seen)
         return compute(floats(self.hidden), result)
 
     def _attended(
-        self, layer: LayerShape, queries: Planned, width: int, own_width: int = 0
+        self,
+        layer: LayerShape,
+        queries: Planned,
+        width: int,
+        own_width: int = 0,
+        seen: tuple[Planned, ...] = (),
     ) -> Planned:
-        """Add attention, whose result is decompressed to `own_width` if that is given."""
+        """Add attention, whose result is decompressed to `own_width` if that is given.
+
+        It reads a mask that is `seen`, or that of all tokens.
+        """
         compute, floats = self.plan.compute, self._floats
-        mask, cells = self.masks[self._cells(layer)], self._cells(layer)
+        cells = self._cells(layer)
+        seen = seen or (self.masks[cells],)
         if self.load.flash_attention:
-            result = compute(floats(layer.heads * width), queries, mask)
+            result = compute(floats(layer.heads * width), queries, *seen)
             if not own_width:
                 return result
         else:
             scores = compute(floats(cells * layer.heads), queries)
-            scores = compute(scores.size, scores, mask, overwrites=True)
-            result = compute(floats(layer.heads * width), scores)
+            scores = compute(scores.size, scores, *seen, overwrites=True)
+            result = compute(floats(layer.heads * width), scores, *seen[1:])
         if own_width:
             result = compute(floats(layer.heads * own_width), result)
         return compute(result.size, result)
@@ -223,6 +241,8 @@ class _Graph:
         asked = normed
         if layer.query_rank:
             asked = self._normed(compute(floats(layer.query_rank), normed))
+        if layer.chosen:
+            compute(0, self._index_key(layer, normed))
         own = compute(floats(layer.heads * layer.own_key_size), asked)
         rank = layer.key_size - layer.rotated
         absorbed = compute(floats(layer.heads * rank), own)
@@ -232,8 +252,49 @@ class _Graph:
         latent = self._normed(compute(floats(rank), compressed))
         rotated = compute(floats(layer.rotated), compressed)
         compute(0, compute(floats(layer.key_size), latent, rotated))
-        result = self._attended(layer, queries, rank, layer.own_value_size)
+        # llama.cpp's own plans leave the place of the absorbed queries unused meanwhile.
+        seen = (self._chosen(layer, asked, normed), absorbed) if layer.chosen else ()
+        result = self._attended(layer, queries, rank, layer.own_value_size, seen)
         return compute(floats(self.hidden), result)
+
+    def _index_key(self, layer: LayerShape, normed: Planned) -> Planned:
+        """Add a key of the index, part of which carries positions."""
+        compute, size = self.plan.compute, self._floats(layer.index_size)
+        key = self._normed(compute(size, normed))
+        rotated = compute(self._floats(layer.rotated), key)
+        return compute(size, compute(size, rotated, key))
+
+    def _indexes(self, layer: LayerShape) -> bool:
+        """Return True if a layer uses its index: blocks are chosen with flash attention only."""
+        return layer.chosen > 0 and (layer.mixer == "latent" or self.load.flash_attention)
+
+    def _chosen(self, layer: LayerShape, asked: Planned, normed: Planned) -> Planned:
+        """Add a mask of all tokens but those that the index chooses."""
+        compute, floats = self.plan.compute, self._floats
+        usual = self.masks[self._cells(layer)]
+        chosen = floats(min(layer.chosen, self.load.context))
+        zeros = compute(chosen)
+        size = floats(layer.index_heads * layer.index_size)
+        queries = compute(size, asked)
+        rotated = compute(floats(layer.index_heads * layer.rotated), queries)
+        queries = compute(size, compute(size, rotated, queries))
+        shares = compute(floats(layer.index_heads), normed)
+        scores = compute(floats(self.load.context), queries, shares)
+        assert self.indexed is not None
+        scores = compute(scores.size, scores, self.indexed, overwrites=True)
+        order = compute(chosen, compute(chosen, scores))
+        mask = compute(usual.size, usual)
+        mask = compute(usual.size, mask, zeros, order, overwrites=True)
+        return compute(usual.size, mask, usual, overwrites=True)
+
+    def _blocks(self, layer: LayerShape, normed: Planned) -> Planned:
+        """Add a mask of all blocks of tokens but those that the index chooses."""
+        compute = self.plan.compute
+        usual = self.masks[self._cells(layer)]
+        queries = self._normed(compute(self._floats(layer.index_heads * layer.index_size), normed))
+        scores = compute(self._floats(layer.index_heads * self.load.context), queries)
+        scores = compute(scores.size, scores, usual)
+        return compute(usual.size, scores, usual)
 
     def _recurrent(self, layer: LayerShape, normed: Planned) -> Planned:
         """Add a selective state space: a convolution, a scan, and a gate."""
