@@ -174,12 +174,12 @@ def open_rank(context: Context) -> Iterator[Hit]:
 
 
 def value_not_taken(context: Context) -> Iterator[Hit]:
-    """Inputs and outputs of ONNX models that are not tensors, and inputs of open rank."""
+    """Inputs and outputs of ONNX models that are not dense tensors, and inputs of open rank."""
     model = context.model
     for side, values in (("input", model.inputs), ("output", model.outputs)):
         for value in values:
-            facts = {"side": side, "value": value.name, "type": value.type_name}
-            if value.type_name in ("sequence", "map"):
+            facts = {"side": side, "value": value.name, "type": value.type_name.replace("_", " ")}
+            if value.type_name in ("sequence", "map", "sparse_tensor"):
                 yield Hit(value, facts)
     for value in model.fed:
         if value.declared_shape is None and value.consumers:

@@ -13,6 +13,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.compat import RUNTIME_DOMAINS, STANDARD_DOMAINS
 from modellint.checks.producers import refused_for_defects
 from modellint.checks.repeats import folded
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.forms.forms import opset_of, refused_form
 from modellint.model import Node, Value
 from modellint.operators import Trait, having, names
@@ -71,6 +72,13 @@ def operator_not_converted(context: Context) -> Iterator[Hit]:
         yield from folded(_unsupported(context, table, every))
         yield from folded(_unlisted(context, table, every))
         yield from folded(_calls(context, table))
+        yield from folded(_spelled(context, table))
+
+
+def _spelled(context: Context, table: Support) -> Iterator[Hit]:
+    """Iterate over nodes that name the domain of ONNX itself, which goes without a name."""
+    for node in onnx_facts(context.model).spelled:
+        yield by_table(context, table, node, variant="spelled")
 
 
 def _calls(context: Context, table: Support) -> Iterator[Hit]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from modellint.analysis.folding import folding
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
-from modellint.forms import aten, misfits, tflite
+from modellint.forms import aten, bodies, misfits, tflite
 from modellint.forms.facts import Facts
 from modellint.model import Attribute, AttributeRef, DType, Node, Value, is_static
 from modellint.operators import Trait, having
@@ -48,7 +48,7 @@ def _refused(facts: Facts, node: Node, condition: Condition) -> str:
         first, opset = condition["opset-from"], opset_of(node)
         return f"opset {opset}" if opset is not None and opset >= first else ""
     if "misfit" in condition:
-        return misfits.OF_NODE[condition["misfit"]](facts, node)
+        return _MISFITS[condition["misfit"]](facts, node)
     if "tflite" in condition:
         return tflite.OF_NODE[condition["tflite"]](facts, node, condition)
     if "output" in condition:
@@ -293,3 +293,4 @@ _PAIR: dict[str, Callable[[Facts, Node, Value, Value], str]] = {
     "scales-of": misfits.scales,
 }
 """Statements about an input and another one, whose place is given."""
+_MISFITS = {**misfits.OF_NODE, **bodies.OF_NODE}

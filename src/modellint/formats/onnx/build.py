@@ -88,6 +88,7 @@ class _Builder:
         self.model.problems = self.problems
         self.reader = TensorReader(path, payloads, self.problems)
         self._read_deferred = self._attributes  # bound once, not for every node
+        self.spelled: list[Node] = []
 
     def build(self) -> Model:
         model, proto = self.model, self.proto
@@ -101,6 +102,7 @@ class _Builder:
             opsets(proto.opset_import),
             {each.graph: each for each in map(self.function, proto.functions)},
             tuple(self.training(proto.training_info)),
+            spelled=tuple(self.spelled),
         )
         model.tensors = self.reader.tensors
         self.reader.external.report(self.problems)
@@ -214,6 +216,8 @@ class _Builder:
             op_type, domain = intern(text(proto.op_type)), intern(domain_of(proto.domain))
             node = Node(graph, index, op_type, domain, text(proto.name))
             nodes.append(node)
+            if not domain and proto.domain:
+                self.spelled.append(node)
             outputs: list[Value | None] = []
             for place, name in enumerate(proto.output):
                 if not name:

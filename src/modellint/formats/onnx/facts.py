@@ -61,6 +61,8 @@ class OnnxFacts:
     """Graphs of the training information, which are not deployed."""
     session: SavedSession | None = None
     """For files in ONNX Runtime's own format."""
+    spelled: tuple[Node, ...] = ()
+    """Nodes that name the default domain, which usually goes without a name."""
 
     @property
     def opset(self) -> int | None:
