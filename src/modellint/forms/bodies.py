@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from modellint.forms.facts import Facts
-from modellint.model import Graph, Node, Value
+from modellint.model import Node
 
 
 def input_returned(_: Facts, node: Node) -> str:
@@ -18,19 +18,20 @@ def input_returned(_: Facts, node: Node) -> str:
 def name_hidden(_: Facts, node: Node) -> str:
     """Describe a loop with an input of its body that is called like a value around it."""
     body = node.subgraphs.get("body")
-    around = {value.name for value in _before(node)} if body else set()
-    hidden = next((value for value in body.inputs if value.name in around), None) if body else None
+    hidden = next((v for v in body.inputs if _is_around(node, v.name)), None) if body else None
     return f"a body whose input '{hidden.name}' hides a value of this name" if hidden else ""
 
 
-def _before(node: Node | None) -> Iterator[Value]:
-    """Iterate over the values that a node could read, from its own graph outwards."""
-    while node is not None:
-        graph: Graph = node.graph
-        for value in graph.values.values():
-            if value.producer is None or value.producer.index < node.index:
-                yield value
-        node = graph.parent
+def _is_around(node: Node, name: str) -> bool:
+    """Return True if a node could read a value of this name, from its own graph outwards."""
+    place: Node | None = node
+    while place is not None:
+        value = place.graph.values.get(name)
+        maker = value.producer if value is not None else None
+        if value is not None and (maker is None or maker.index < place.index):
+            return True
+        place = place.graph.parent
+    return False
 
 
 OF_NODE: Mapping[str, Callable[[Facts, Node], str]] = {
