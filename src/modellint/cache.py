@@ -23,7 +23,6 @@ from modellint.formats.registry import plugin_formats
 from modellint.plan import FileReport, Plan
 from modellint.results.finding import Finding, ModelSummary
 from modellint.rules.registry import built_in_edition
-from modellint.rules.rule import Rule
 
 FOLDER = "lint"
 RACY_NS = 2_000_000_000
@@ -164,7 +163,8 @@ def plan_key(plan: Plan) -> str:
     modules |= {plugin.partition(" ")[0] for plugin in plugins}
     packages = {module.partition(".")[0] for module in modules}
     code = [code_digest(package) for package in ("modellint", "onnx", *sorted(packages))]
-    rules = [_rule_key(rule) for rule in plan.rules]
+    own = f"{data_dir('rules')}{os.sep}"  # whose edition counts, not their content
+    rules = [rule.code if rule.file.startswith(own) else repr(rule) for rule in plan.rules]
     rest = repr(replace(plan, rules=()))
     verifier = _version_of(plan.verify) if plan.verify is not None else ""
     return _digest([__version__, *plugins, *code, built_in_edition(), verifier, *rules, rest])
@@ -174,12 +174,6 @@ def _version_of(runtime: str) -> str:
     from modellint.probes.backends import known_backends
 
     return known_backends()[runtime].version
-
-
-def _rule_key(rule: Rule) -> str:
-    """Return the edition for built-in files, and the content for all others."""
-    ours = rule.path is not None and data_dir("rules") in rule.path.parents
-    return rule.code if ours else repr(rule)
 
 
 @cache

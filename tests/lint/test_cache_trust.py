@@ -150,7 +150,7 @@ def test_a_forged_check_is_not_imported(folder: Path, isolated: Path, tmp_path: 
 def test_a_check_is_ours_or_a_plugin_s(check: str) -> None:
     from dataclasses import replace
 
-    rule = replace(load_rules()["HYG005"], match=(), check=check, path=Path("x.toml"))
+    rule = replace(load_rules()["HYG005"], match=(), check=check, file="x.toml")
     with pytest.raises(UsageError):
         resolve_check(rule)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,25 @@ def data_dir(name: str) -> Path:
     """Return a folder of data files: inside the installed package, or at a checkout's root."""
     packaged = _PACKAGE / "_data" / name
     return packaged if packaged.is_dir() else _PACKAGE.parent.parent / name
+
+
+def files_below(folder: Path, suffix: str) -> list[str]:
+    """Return the paths of files with a suffix in a folder and all below it, in order."""
+    found, pending = [], [os.fspath(folder)]
+    while pending:
+        with suppress(FileNotFoundError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif entry.name.endswith(suffix):
+                    found.append(entry.path)
+    return sorted(found)
+
+
+def stamp_of(paths: Iterable[str | Path]) -> str:
+    """Return a text that changes when one of the files does: their sizes and times."""
+    stats = ((path, os.stat(path)) for path in paths)  # noqa: PTH116 - of hundreds of texts
+    return "\n".join([f"{path}:{each.st_size}:{each.st_mtime_ns}" for path, each in stats])
 
 
 def cache_dir() -> Path:

@@ -104,9 +104,13 @@ def _is_filled(self: Any, fields: _Fields, values: Sequence[Any], named: Mapping
 
 
 def _written_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., None]:
-    """Fills the slots: one by one where the class is frozen, since it refuses assignments."""
-    known: dict[str, Any] = {"_MISSING": MISSING}
+    """Fills the slots; those of a frozen object while it is of a class that allows it."""
+    known: dict[str, Any] = {"_MISSING": MISSING, "_made": made, "_set": object.__setattr__}
     parameters, lines = ["self"], []
+    opens = frozen and "__dict__" not in made.__slots__  # which no other class can share
+    if opens:
+        known["_open"] = type(made.__name__, made.__bases__, {"__slots__": made.__slots__})
+        lines.append(" _set(self, '__class__', _open)")
     for name, field in fields.items():
         parameter, value = name, name
         if field.default is not MISSING:
@@ -116,9 +120,11 @@ def _written_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., 
             known[f"_make_{name}"] = field.default_factory
             parameter = f"{name}=_MISSING"
             value = f"_make_{name}() if {name} is _MISSING else {name}"
-        known[f"_set_{name}"] = vars(made)[name].__set__
         parameters.append(parameter)
-        lines.append(f" _set_{name}(self, {value})" if frozen else f" self.{name} = {value}")
+        is_refused = frozen and not opens
+        lines.append(f" _set(self, {name!r}, {value})" if is_refused else f" self.{name} = {value}")
+    if opens:
+        lines.append(" self.__class__ = _made")
     exec("\n".join([f"def __init__({', '.join(parameters)}):", *lines, " return"]), known)  # noqa: S102 - from names of fields
     init: Callable[..., None] = known["__init__"]
     init.__qualname__ = f"{made.__qualname__}.__init__"

@@ -32,7 +32,7 @@ from modellint.rules.rule import (
     Rule,
 )
 
-FROM_PATH = frozenset({"code", "name", "family", "path"})
+FROM_PATH = frozenset({"code", "name", "family", "file"})
 """Fields of a rule that its path states."""
 EXPRESSIONS = frozenset({"where", "facts", "when"})
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")

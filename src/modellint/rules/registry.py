@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modellint.base.data import cache_dir, data_dir, parse_toml
+from modellint.base.data import cache_dir, data_dir, files_below, parse_toml, stamp_of
 from modellint.base.errors import UsageError
 from modellint.base.expressions import late
 from modellint.base.files import read_text
@@ -64,7 +64,7 @@ def load_rules(
     """
     rules = dict(_built_in(examples))
     for folder in _plugin_dirs() if plugins else ():
-        _add(rules, map(read_rule, _rule_files(folder)))
+        _add(rules, (read_rule(Path(path)) for path in _rule_files(folder)))
     for folder in extra_dirs:
         if not folder.is_dir():
             raise UsageError(f"rule folder {folder} does not exist")
@@ -75,7 +75,7 @@ def load_rules(
 def with_examples(rule: Rule) -> Rule:
     """Return a rule that was loaded without examples with its examples."""
     whole = _built_in(examples=True).get(rule.code)
-    return whole if whole is not None and whole.path == rule.path else rule
+    return whole if whole is not None and whole.file == rule.file else rule
 
 
 def _add(rules: dict[str, Rule], more: Iterable[Rule]) -> None:
@@ -126,7 +126,7 @@ def is_trusted(path: Path) -> bool:
 
 
 def _require_texts(rule: Rule, path: Path) -> None:
-    for key, text in _strings(to_plain(replace(rule, path=None))):
+    for key, text in _strings(to_plain(replace(rule, file=""))):
         if text != escaped(text, keep="\n\t"):
             shown = escaped(text)[:200]
             raise _error(path, f"{key} has control characters: {shown}", *key.split("."))
@@ -243,12 +243,13 @@ def _operators(rule: Rule, path: Path) -> tuple[str, ...]:
     return choices_of([match.pattern for match in rule.match])
 
 
-def _rule_files(folder: Path) -> Iterator[Path]:
+def _rule_files(folder: Path) -> Iterator[str]:
     """Iterate over rule files in a folder and its family folders, which may contain other data."""
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        here = Path(place)
-        yield from (here / name for name in sorted(names) if FILE_NAME.fullmatch(name))
+    return (each for each in files_below(folder, ".toml") if FILE_NAME.fullmatch(_name_of(each)))
+
+
+def _name_of(path: str) -> str:
+    return path.rpartition(os.sep)[2]
 
 
 def rule_files(folder: Path) -> Iterator[Path]:
@@ -280,7 +281,8 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
 def _validate(table: dict[str, Any], path: Path, code: str, name: str) -> Rule:
     from pydantic import ValidationError
 
-    place: dict[str, Any] = {"code": code, "name": name, "family": path.parent.name, "path": path}
+    place: dict[str, Any] = {"code": code, "name": name, "family": path.parent.name}
+    place["file"] = str(path)
     is_single = isinstance(table.get("match"), dict)
     if is_single:
         place["match"] = [table["match"]]
@@ -361,7 +363,7 @@ def _kept_rules(tables: Sequence[Mapping[str, Any]]) -> dict[str, Rule]:
     if sorted(table["code"] for table in tables) != sorted(files):
         raise ValueError("other rules than the built-in ones")
     rules = {
-        table["code"]: from_plain(Rule, {**table, "path": files[table["code"]]}) for table in tables
+        table["code"]: from_plain(Rule, {**table, "file": files[table["code"]]}) for table in tables
     }
     if any(":" in (rule.check or "") for rule in rules.values()):
         raise ValueError("a built-in rule never imports other code")
@@ -369,16 +371,16 @@ def _kept_rules(tables: Sequence[Mapping[str, Any]]) -> dict[str, Rule]:
 
 
 @cache
-def _built_in_files() -> dict[str, Path]:
-    """Return the built-in rule files by code, without reading them."""
-    return {path.name.partition("-")[0]: path for path in _rule_files(data_dir("rules"))}
+def _built_in_files() -> dict[str, str]:
+    """Return the paths of built-in rule files by code, without reading them."""
+    return {_name_of(path).partition("-")[0]: path for path in _rule_files(data_dir("rules"))}
 
 
 def _read_and_keep(store: Store, edition: str) -> dict[str, Rule]:
-    rules = {code: read_rule(path) for code, path in _built_in_files().items()}
+    rules = {code: read_rule(Path(path)) for code, path in _built_in_files().items()}
     tables = {code: to_plain(rule) for code, rule in rules.items()}
     for table in tables.values():
-        del table["path"]  # what is kept says nothing of where rules are
+        del table["file"]  # what is kept says nothing of where rules are
     examples = {code: table.pop("examples", {}) for code, table in tables.items()}
     for old in ("rules-*", "rule-examples-*"):
         store.discard(old)
@@ -390,9 +392,6 @@ def _read_and_keep(store: Store, edition: str) -> dict[str, Rule]:
 @cache
 def built_in_edition() -> str:
     """Return a key that changes with the built-in rule files and this program."""
-    digest = hashlib.sha256(__version__.encode())
-    ours = [*_built_in_files().values(), Path(__file__), Path(__file__).with_name("rule.py")]
-    for path in ours:
-        stat = path.stat()
-        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
+    code = (Path(__file__), Path(__file__).with_name("rule.py"))
+    stamp = stamp_of((*code, *_built_in_files().values()))
+    return hashlib.sha256(f"{__version__}\n{stamp}".encode()).hexdigest()[:16]

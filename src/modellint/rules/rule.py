@@ -219,9 +219,14 @@ class Rule:
     """Kind of problem that the rule reports."""
     autofix: Autofix | None = None
     examples: Examples = Examples()
-    path: Path | None = None
+    file: str = ""
+    """Path of the file, which few rules are asked for."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    @property
+    def path(self) -> Path | None:
+        return Path(self.file) if self.file else None
 
     @property
     def default_severity(self) -> Severity:

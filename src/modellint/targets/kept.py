@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from modellint.base.data import cache_dir
+from modellint.base.data import cache_dir, stamp_of
 from modellint.base.rebuild import checked_from_plain
 from modellint.base.records import dataclass
 from modellint.base.store import Store
@@ -23,10 +23,7 @@ BRIEFS = "_briefs"
 def state_of(files: Iterable[Path]) -> str:
     """Return a key that changes with the files and with this program."""
     code = [Path(__file__).with_name(name) for name in ("schema.py", "target.py", "kept.py")]
-    stats = [(path, path.stat()) for path in (*code, *files)]
-    return "\n".join(
-        [__version__, *(f"{path}:{stat.st_size}:{stat.st_mtime_ns}" for path, stat in stats)]
-    )
+    return f"{__version__}\n{stamp_of((*code, *files))}"
 
 
 @dataclass(frozen=True, slots=True)

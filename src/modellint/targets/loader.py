@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from modellint.base.data import data_dir, parse_toml, read_toml
+from modellint.base.data import data_dir, files_below, parse_toml, read_toml
 from modellint.base.errors import UsageError
 from modellint.base.mistakes import FileMistake, syntax_mistake
 from modellint.base.paths import leads_out
@@ -221,7 +221,7 @@ def _index(extra_dirs: Sequence[Path]) -> _Index:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.toml"))
+    return [Path(each) for each in files_below(folder, ".toml")]
 
 
 _built_in_files = cache(_files)
