@@ -15,8 +15,8 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from modellint.base.files import open_regular
-from modellint.fixing.files import Destination, fix_file
+from modellint.base.files import DRAFT, open_regular
+from modellint.fixing.files import ENDING, Destination, fix_file
 from modellint.fixing.rounds import Wanted
 from modellint.formats.onnx.edit.message import Copied
 from modellint.formats.onnx.edit.output import write_pieces
@@ -269,7 +269,7 @@ class TestInThisProcess:
 KILLED_AT_EACH_STEP = """
 import os, signal, sys
 from pathlib import Path
-from modellint.base.files import open_regular
+from modellint.base.files import DRAFT, open_regular
 from modellint.fixing.files import Destination, put
 from modellint.formats import read_model
 draft, path = Path(sys.argv[1]), Path(sys.argv[2])
@@ -311,6 +311,20 @@ def test_killed_at_any_step_of_writing_the_old_or_the_new_file_is_there(
     steps, *verdicts = done.stdout.split()
     assert int(steps) > 5
     assert verdicts == ["True", "True", "True"]
+
+
+def test_the_next_run_removes_what_a_killed_one_has_left(model: Path, tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    gone = 1 << 30  # no process has such a number
+    for home in (model.parent, others):
+        (home / f"{DRAFT}{gone}-new{ENDING}").write_bytes(b"half")
+        (home / f"{DRAFT}{gone}-data{ENDING}").write_bytes(b"half")
+    fixes = fix_file(model, model.name, PLAN, Wanted(), Destination(file=others / "m.onnx"))
+    assert fixes.written
+    assert [each.name for each in others.iterdir()] == ["m.onnx"]
+    assert fix_file(model, model.name, PLAN, Wanted(), Destination()).written
+    assert not list(model.parent.glob(f"{DRAFT}*"))
 
 
 SEEN_AT_EACH_STEP = """

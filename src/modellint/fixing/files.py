@@ -287,9 +287,10 @@ def put(draft: Path, model: Model, destination: Destination, *, brings_data: boo
     mode = stat.S_IMODE(model.path.stat().st_mode)
     if destination.file is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if brings_data:
-            _bring_external_data(model, target.parent)
-    beside = target.with_name(f"{DRAFT}{os.getpid()}-{target.name}"[:250])
+    _remove_abandoned(target.parent)
+    if destination.file is not None and brings_data:
+        _bring_external_data(model, target.parent)
+    beside = target.with_name(f"{DRAFT}{os.getpid()}-new{ENDING}")
     try:
         if draft.stat().st_dev == target.parent.stat().st_dev and draft != model.path:
             draft.replace(beside)
@@ -311,9 +312,21 @@ def _bring_external_data(model: Model, folder: Path) -> None:
         place = folder / file.resolve().relative_to(home)
         if file.exists() and not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, place)
+            _copy_whole(file, place)
         elif place.exists() and not place.samefile(file) and not _are_equal(place, file):
             raise UsageError(f"{place} exists, and is not the model's external data")
+
+
+def _copy_whole(file: Path, place: Path) -> None:
+    """Copy a file so that its place never holds only a part of it."""
+    part = place.parent / f"{DRAFT}{os.getpid()}-data{ENDING}"
+    try:
+        shutil.copyfile(file, part)
+        _flush(part)
+        part.replace(place)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _are_equal(one: Path, other: Path) -> bool:
