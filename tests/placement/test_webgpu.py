@@ -71,6 +71,22 @@ def test_nothing_of_an_old_opset_is_taken(tmp_path: Path) -> None:
     assert reasons == ["is of opset 6, which is too old for the provider"]
 
 
+def test_an_identity_between_an_input_and_an_output_stays(tmp_path: Path) -> None:
+    text = """
+    g (float[2] x) => (float[2] y, float[2] z)
+    {
+        a = Identity (x)
+        y = Identity (a)
+        b = Relu (x)
+        z = Identity (b)
+    }
+    """
+    found = placed(save(HEAD + text, tmp_path / "m.onnx"))
+    assert found is not None
+    assert [node.op_type for node in found.nodes] == ["Identity", "Relu"]
+    assert found.is_whole
+
+
 def test_what_is_computed_twice_is_copied_once(tmp_path: Path) -> None:
     """ONNX Runtime removes the second before it places nodes."""
     text = """

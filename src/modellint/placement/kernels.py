@@ -58,6 +58,16 @@ class KernelJudge(NodeJudge):
     def _runtime(self) -> str:
         return self._deployment.runtime or ""
 
+    def runs(self, node: Node) -> bool:
+        return super().runs(node) or self._is_all_there_is(node)
+
+    def _is_all_there_is(self, node: Node) -> bool:
+        """Return True for an Identity from what is given or stored to an output, which stays."""
+        source, result = node.input(0), node.output()
+        if source is None or result is None or not result.is_output:
+            return False
+        return node.op_type in self._removed and self._source(source).producer is None
+
     def follows_its_reader(self, node: Node) -> bool:
         return False
 
