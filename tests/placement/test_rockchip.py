@@ -77,3 +77,33 @@ def test_chips_differ(target: str, left: int, tmp_path: Path) -> None:
     found = placement(read_model(path), Deployment(find_target(target), "rknn"))
     assert found is not None
     assert len(found.refusals) == left
+
+
+@pytest.mark.parametrize(("target", "left"), [("rk3588", 0), ("rk3566", 1), ("rk3568", 1)])
+def test_a_softmax_in_floats(target: str, left: int, tmp_path: Path) -> None:
+    path = save(
+        HEAD + "g (float[1,4,32] x) => (float[1,4,32] y) { y = Softmax (x) }", tmp_path / "m.onnx"
+    )
+    found = placement(read_model(path), Deployment(find_target(target), "rknn"))
+    assert found is not None
+    assert len(found.refusals) == left
+
+
+@pytest.mark.parametrize(
+    ("attributes", "cause"),
+    [
+        ("axis = -1, epsilon = 0.00001", None),
+        ("axis = -1", "refused"),
+        ("epsilon = 0.00001", "refused"),
+    ],
+)
+def test_a_normalization_states_its_attributes(
+    attributes: str, cause: str | None, tmp_path: Path
+) -> None:
+    text = f"""g (float[1,4,2] x) => (float[1,4,2] y) <float[2] s = {{1, 1}}> {{
+        y = LayerNormalization <{attributes}> (x, s)
+    }}"""
+    path = save(HEAD + text, tmp_path / "m.onnx")
+    found = placement(read_model(path), Deployment(find_target("rk3588"), "rknn"))
+    assert found is not None
+    assert [each.cause for each in found.refusals.values()] == ([cause] if cause else [])

@@ -7,6 +7,7 @@ input = 0                           # or output, attribute, misfit, next-to, enl
 rank = [2, 8]                       # what is supported, see `_INPUT` and `_ATTRIBUTE`
 and = [{ attribute = "axis" }]      # further conditions, all of which have to hold
 targets = ["rk3566"]                # of placements only: the devices, or `not-targets`
+whole = true                        # of placements only: nothing of the model is built
 says = "an input of one dim"        # words for it; by default those of each condition
 """
 

@@ -359,26 +359,8 @@ def _length(facts: Facts, value: Value) -> int | None:
     return first if isinstance(first, int) else None
 
 
-def beside_eights(facts: Facts, node: Node) -> str:
-    """Describe three or more dims of which one beyond eight is not a multiple of it."""
-    value = node.input(0)
-    shape = facts.shape(value) if value is not None else None
-    if shape is None or len(shape) < 3:
-        return ""
-    odd = [dim for dim in shape if isinstance(dim, int) and dim > 8 and dim % 8]
-    return f"a dim of {odd[0]}, which is not a multiple of 8" if odd else ""
-
-
-def tested_for_nan(_: Facts, node: Node) -> str:
-    """Describe a result that is looked through for NaNs, as PyTorch exports attention."""
-    result = node.output()
-    uses = result.consumers if result is not None else ()
-    return "a result that is read by IsNaN" if any(u.node.op_type == "IsNaN" for u in uses) else ""
-
-
 OF_NODE: Mapping[str, Callable[[Facts, Node], str]] = {
     "axis": axis,
-    "beside-eights": beside_eights,
     "depth-blocks": depth_blocks,
     "bounds": bounds,
     "equation": equation,
@@ -395,6 +377,5 @@ OF_NODE: Mapping[str, Callable[[Facts, Node], str]] = {
     "scanned-lists": scanned_lists,
     "sequence": sequence,
     "space-blocks": space_blocks,
-    "tested-for-nan": tested_for_nan,
 }
 """Misfits of a node as a whole, by the name that tables give them."""

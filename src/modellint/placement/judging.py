@@ -269,6 +269,8 @@ class NodeJudge(Facts):
     def _form(self, node: Node) -> NotTaken | None:
         for form in self._forms.get(self.key(node), ()):
             words = refused_form(self, node, form) if self._is_meant(form) else ""
+            if words and form.get("whole"):
+                return NotTaken("refused", f"is not built with {words}")
             if words:
                 return NotTaken("form", f"is not supported with {words}")
         return None
