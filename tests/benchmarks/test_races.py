@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from tests.exports import EXPORTS, materialise
 
 pytest.importorskip("pytest_benchmark", reason="install the dev group: pytest-benchmark")
 
+MODELS = "MODELLINT_MODELS"
+"""Names a folder of models of others."""
 HAS_DOCTOR = find_spec("onnx_doctor") is not None
 needs_doctor = pytest.mark.skipif(not HAS_DOCTOR, reason="onnx-doctor is missing; run: make bench")
 
@@ -62,13 +65,13 @@ def test_resnet50_without_weights(benchmark: Any) -> None:
 def test_light_resnet50(benchmark: Any) -> None:
     """The commands that a user of the checker runs: the goal is a share of 0.8 of the processors.
 
-    It is reached, or nearly, on a machine with nothing else to do.
+    It is nearly reached on a machine with nothing else to do; others on it raise the share.
     """
     path = _models_of_onnx() / "light" / "light_resnet50.onnx"
     ours = modellint("check", path, "--target", "a10", "--no-cache", "--isolated")
     onnx = checker(path)
     race(benchmark, ours, onnx, rounds=9)
-    assert ours.processor < NOISE * 0.9 * onnx.processor
+    assert ours.processor < NOISE * 0.85 * onnx.processor
 
 
 @needs_doctor
@@ -92,14 +95,29 @@ def _models_of_onnx() -> Path:
 def test_many_small_models(benchmark: Any, tmp_path: Path) -> None:
     """Models of some thirty nodes, by processor time: the goal is a share of 1, and it is missed.
 
-    A share of 1.6 is reached: a target's runtime is asked about in more than a hundred rules that
+    A share of 1.4 is reached: a target's runtime is asked about in more than a hundred rules that
     no peer has, and ten findings in each model are explained. Fewer models, for which starting
     counts, are linted faster than by the peer.
     """
     paths = [long_chain(tmp_path / f"{at}.onnx", 4 + at % 60) for at in range(400)]
     ours, other = lint_for_device(*paths), doctor(*paths)
     race(benchmark, ours, other, rounds=3)
-    assert ours.processor < 2 * other.processor
+    assert ours.processor < NOISE * 1.4 * other.processor
+
+
+@needs_doctor
+@pytest.mark.skipif(MODELS not in os.environ, reason=f"{MODELS} names no folder")
+def test_models_of_others(benchmark: Any) -> None:
+    """ONNX files of many projects: the goal is a share of 1, and 1.4 is reached.
+
+    Most are as quick as with the peer; a few transformers of thousands of nodes take longer,
+    for which the peer estimates no memory, and whose open sizes it does not follow.
+    """
+    paths = sorted(Path(os.environ[MODELS]).rglob("*.onnx"))
+    ours, other = lint_for_device(*paths), doctor(*paths)
+    race(benchmark, ours, other, rounds=3)
+    assert len(paths) > 100
+    assert ours.processor < NOISE * 1.4 * other.processor
 
 
 @needs_doctor
