@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from modellint.analysis.latency import TimeEstimate, latency
+from modellint.analysis.latency.kernels import launches
 from modellint.analysis.latency.processor import Coefficients
 from modellint.analysis.roofline import peak_rate, roofline
+from modellint.formats import read_model
+from modellint.formats.tflite.notation import encode
 from modellint.model import Model
 from modellint.targets import find_target, load_targets
 from modellint.targets.deployment import Deployment
@@ -189,3 +193,35 @@ def test_a_convolution_pads_by_itself() -> None:
     padded = graph("y = Pad(x, p) z = Conv(y, w)", inputs, "float[1,16,64,64] z")
     (layer,) = timed(padded).layers
     assert layer.launch.kind == "convolution"
+
+
+@pytest.mark.parametrize(
+    ("operator", "shape", "onnx", "kind"),
+    [
+        ("CONV_2D", "16,3,3,8", "float[16,8,3,3] w", "convolution"),
+        ("CONV_2D", "16,3,3,2", "float[16,2,3,3] w", "convolution"),
+        ("DEPTHWISE_CONV_2D", "1,3,3,8", "float[8,1,3,3] w", "depthwise"),
+    ],
+)
+def test_a_convolution_with_channels_last_is_the_same_kernel(
+    tmp_path: Path, operator: str, shape: str, onnx: str, kind: str
+) -> None:
+    columns = 8 if kind == "depthwise" else 16
+    path = tmp_path / "model.tflite"
+    path.write_bytes(
+        encode(
+            f"main (x) => (y)\nx float32[1,12,12,8]\nw float32[{shape}] = 0\n"
+            f"y float32[1,10,10,{columns}]\n{operator} (x,w) => (y)"
+        )
+    )
+    groups = {"16,3,3,8": 1, "16,3,3,2": 4}.get(shape, 8)
+    text = f"y = Conv <group = {groups}> (x, w)"
+    same = graph(text, f"float[1,8,12,12] x, {onnx}", f"float[1,{columns},10,10] y")
+    deployment = Deployment(find_target("snapdragon-8-gen-3"), precision="int8")
+    (found,), (expected,) = (
+        launches(model, deployment).kernels for model in (read_model(path), same)
+    )
+    assert found.kind == expected.kind == kind
+    assert [replace(each, is_dense_3x3=False) for each in found.products] == [
+        replace(each, is_dense_3x3=False) for each in expected.products
+    ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from modellint.analysis.layouts import is_layout_known, is_read_transposed
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FOLDED, operator_name, stored_weight
-from modellint.differ.layouts import is_layout_known, is_read_transposed
 from modellint.differ.matched import Pair
 from modellint.differ.written_out import is_doubled
 from modellint.model import Node, Tensor, Value

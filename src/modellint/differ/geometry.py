@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from math import inf, isclose
 from typing import NamedTuple
 
+from modellint.analysis.layouts import are_same_axes, is_channels_last
 from modellint.differ.attributes import newest_default, opset_of
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FUSED, operator_name
-from modellint.differ.layouts import are_same_axes, is_channels_last
 from modellint.differ.matched import Pair
 from modellint.differ.windows import Window, WindowAxis, window_of
 from modellint.model import Node, Shape, Value, element_count, small_constant

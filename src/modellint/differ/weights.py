@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from modellint.analysis.layouts import is_layout_known, is_read_transposed, order_between
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FEW, is_crossing
 from modellint.differ.folding import FoldingEffect, folded_weights
-from modellint.differ.layouts import is_layout_known, is_read_transposed, order_between
 from modellint.differ.matched import Matching, Pair, paired_weights
 from modellint.differ.samples import sample_of
 from modellint.model import Model, Tensor

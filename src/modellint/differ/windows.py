@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from modellint.analysis.chains import LONGEST
-from modellint.differ.layouts import channels_first, standard_weight
+from modellint.analysis.layouts import channels_first, standard_weight
 from modellint.differ.paddings import Numbers, crops_of, integers, padding_of
 from modellint.differ.stated_windows import READERS, StatedWindow
 from modellint.model import Node, Shape, Value

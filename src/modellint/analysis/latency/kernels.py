@@ -19,7 +19,9 @@ from modellint.analysis.folding import Folding, folding
 from modellint.analysis.fusion import Norms
 from modellint.analysis.kernel_traffic import KernelTraffic
 from modellint.analysis.latency.loops import Loops, loops_of
+from modellint.analysis.latency.windows import window_of
 from modellint.analysis.latency.written_out import written_out
+from modellint.analysis.layouts import channels_first
 from modellint.analysis.memory.fusion import CONVOLUTIONS, VIEWS, find_grouping
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.quantization import QuantizationMap
@@ -27,7 +29,7 @@ from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Kept
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value, element_count, is_static, product
-from modellint.operators import Trait, having
+from modellint.operators import Trait, having, of
 from modellint.runtimes import RuntimeMemory, memory_of
 from modellint.targets.deployment import Deployment
 
@@ -287,8 +289,11 @@ class _Gathering:
     def _convolution(
         self, node: Node, macs: int, shape: tuple[int, ...], precision: str
     ) -> Product:
-        weight = self._shape(node.input(1))
-        groups = max(1, node.get_int("group") or 1)
+        row, shape = of(node), channels_first(node, shape)
+        data, kernel = (
+            node.input(row.place(role) or at) for at, role in enumerate(("data", "weight"))
+        )
+        weight, groups = window_of(node, self._shape(data), self._shape(kernel))
         elements = product(shape)
         channels = shape[1] if len(shape) > 1 else 1
         depth = max(1, macs // max(1, elements))
