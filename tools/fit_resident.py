@@ -88,8 +88,9 @@ class ResidentFit(Fit):
 
 
 def machine_for(row: Row, coefficients: Coefficients) -> Processor:
-    if row.target.default_runtime == "edgetpu":
-        return Resident(row.target, replace(coefficients, room=EDGE_ROOM))
+    if row.target.default_runtime != "hailort":
+        room = EDGE_ROOM if row.target.default_runtime == "edgetpu" else 0.0
+        return Resident(row.target, replace(coefficients, room=room))
     held = occupied(row.kernels.counts, row.batch)
     return Dataflow(row.target, replace(coefficients, room=HAILO_ROOM[row.target.id]), held)
 

@@ -9,6 +9,7 @@ from modellint.analysis.latency.coefficients import FILE
 
 ROOT = Path(__file__).parents[1]
 GENERATIONS_BEGIN = "# Generations of an NPU."
+ETHOS_BEGIN = "# What tools/fit_ethos.py wrote.\n\n"
 OWN_TABLES = re.compile(
     r"\n\[latency\.(?:tensorrt|qnn|rknn|hailort|edgetpu|ethos-u|ethos-u85)\].*?(?=\n\[(?!latency)|\Z)",
     re.DOTALL,
@@ -43,3 +44,9 @@ def write_device(target_id: str, table: str) -> None:
     (path,) = (ROOT / "hardware_targets").glob(f"*/{target_id}.toml")
     text = OWN_TABLES.sub("", path.read_text())
     path.write_text(text.rstrip("\n") + "\n\n" + table, encoding="utf-8")
+
+
+def write_resident(tables: str) -> None:
+    text = FILE.read_text(encoding="utf-8")
+    head, _, rest = text.partition(ETHOS_BEGIN)
+    FILE.write_text(head + ETHOS_BEGIN + tables + "\n" + rest[rest.index("[cpu]") :], "utf-8")

@@ -33,7 +33,8 @@ and nothing was fitted to make up for it.
 EDGE_TPU = """
 An Edge TPU keeps 8 MB of weights, and loads the others for every run. Only four networks were
 published, on hosts with PCIe or USB 3, as times that the vendor's tests allow: the estimate is
-`derived`, within a factor of 2.5.
+`derived`, within a factor of 2.5. No measurements of an Ethos-U were found: its coefficients follow
+from estimates of Arm's compiler (`tools/fit_ethos.py`), and are `derived`, within a factor of 3.
 """
 
 

@@ -225,3 +225,18 @@ def test_a_convolution_with_channels_last_is_the_same_kernel(
     assert [replace(each, is_dense_3x3=False) for each in found.products] == [
         replace(each, is_dense_3x3=False) for each in expected.products
     ]
+
+
+def test_a_chip_for_integers_only_has_times_of_quantized_models(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(
+        encode(
+            "main (x) => (y)\nx int8[1,32,32,16] *0.5\nw int8[32,3,3,16] *0.1 = 0\n"
+            "y int8[1,30,30,32] *0.25\nCONV_2D (x,w) => (y)"
+        )
+    )
+    target = find_target("imx93")
+    found = latency(read_model(path), Deployment(target, target.default_runtime))
+    assert found is not None
+    assert (found.precision, found.confidence) == ("int8", "derived")
+    assert latency(export("resnet50"), Deployment(target, target.default_runtime)) is None

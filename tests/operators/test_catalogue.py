@@ -29,6 +29,7 @@ class Node(NamedTuple):
 
 
 APART = (
+    "analysis/layouts.py",
     "operators",
     "fixes",
     "fixing",

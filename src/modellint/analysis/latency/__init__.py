@@ -10,6 +10,7 @@ host and a device with memory of its own are separate, in `transfer`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import field, replace
 from functools import cached_property
@@ -112,11 +113,13 @@ def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
     fitted = fitted_for(target, deployment.runtime)
     if not (target.memory.bandwidth or fitted.coefficients.load):
         return None
-    if not fitted.coefficients.float_rate and peak_rate(target, precision) is None:
-        return None
     found = _launches(model, _with_precision(deployment, instead_of(precision, target)))
     if not found.kernels:
         return None
+    if not fitted.coefficients.float_rate and peak_rate(target, precision) is None:
+        precision = _most_used(found)  # as by quantized layers on a chip for integers only
+        if peak_rate(target, precision) is None:
+            return None
     batch = _batch(model, deployment)
     held = occupied(((kernel, 1) for kernel in found.kernels), batch)
     machine = machine_of(target, fitted.coefficients, held)
@@ -148,6 +151,15 @@ def machine_of(target: Target, coefficients: Coefficients, occupied: float) -> P
         return Dataflow(target, coefficients, occupied)
     kinds: Mapping[str, type[Processor]] = {"cpu": Cpu, "resident": Resident}
     return kinds.get(kind, Machine)(target, coefficients)
+
+
+def _most_used(found: Launches) -> str:
+    """Return the precision that most multiply-adds run in."""
+    macs: dict[str, int] = defaultdict(int, {found.precision: 0})
+    for kernel in found.kernels:
+        for each in kernel.products:
+            macs[each.precision] += each.macs
+    return max(macs, key=lambda precision: macs[precision])
 
 
 def _with_precision(deployment: Deployment, precision: str) -> Deployment:

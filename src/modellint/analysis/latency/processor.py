@@ -134,6 +134,15 @@ class Processor(ABC):
             known = self._known[product, kind] = self._measure(product, kind)
         return known
 
+    def _share(self, product: Product, kind: str) -> float:
+        """Return what a product reaches in a kernel of a kind, as a share of one by itself."""
+        of = self._of
+        if kind == "attention":
+            return of.attention
+        if kind == "convolution":
+            return of.convolution * (of.grouped if product.groups > 1 else 1)
+        return 1.0
+
     def _overlapped(self, compute: float, memory: float) -> tuple[float, float]:
         """Return arithmetic and traffic, of the shorter one what the longer does not hide."""
         hidden = self._of.overlap

@@ -38,11 +38,7 @@ class Resident(Machine):
         of = self._of
         if kind == "depthwise":
             return 2 * product.macs / (self._vector * of.depthwise)
-        share = of.matrix
-        if kind == "attention":
-            share *= of.attention
-        elif kind == "convolution":
-            share *= of.convolution * (of.grouped if product.groups > 1 else 1)
+        share = of.matrix * self._share(product, kind)
         return 2 * product.macs / (self.rate(product.precision)[1] * share)
 
 

@@ -89,10 +89,7 @@ class Machine(Processor):
             align = _ALIGNMENT.get(precision, 8)
         else:
             share, align = of.vector * (of.winograd if product.is_dense_3x3 else 1), 1
-        if kind == "attention":
-            share *= of.attention
-        elif kind == "convolution":
-            share *= of.convolution * (of.grouped if product.groups > 1 else 1)
+        share *= self._share(product, kind)
         depth = _padded(product.depth // product.taps, min(align, 8)) * product.taps
         columns = _padded(product.columns, align)
         seconds = self._tiled(product.rows, columns, depth, product.groups, rate * share)

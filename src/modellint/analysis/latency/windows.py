@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modellint.analysis.layouts import channels_first, is_layout_known, standard_weight
-from modellint.model import Node, is_static
+from modellint.model import Node
 from modellint.operators import Trait, having, of
 
 _FORWARD = having(Trait.CONVOLUTION)
@@ -17,8 +17,7 @@ def window_of(node: Node, data: Dims, weight: Dims) -> tuple[Dims, int]:
     """
     if of(node).cost.startswith("group_"):
         return weight[1:], max(1, *weight[:1])
-    dims = standard_weight(node, weight)
-    weight = dims if is_static(dims) else weight
+    weight = tuple(dim for dim in standard_weight(node, weight) if isinstance(dim, int))
     stated = node.get_int("group") or node.get_int("groups")
     if stated or not is_layout_known(node) or node.op_type not in _FORWARD or len(weight) < 2:
         return weight, max(1, stated or 1)
