@@ -60,7 +60,9 @@ def load_smaller(target: Target, usable: float) -> list[Target]:
 
     index = _index(())
     state = _state(index)
-    briefs = load_briefs(state) or keep_briefs(_load_all(index, sorted(index)), state)
+    briefs = load_briefs(state)
+    if briefs is None:  # of most devices that is all that is ever asked: they are not kept
+        briefs = keep_briefs((_validated(index, each) for each in sorted(index)), state)
     smaller = (each for each, brief in briefs.items() if brief.is_below(target, usable))
     return _load_all(index, smaller)
 
