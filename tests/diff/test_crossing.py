@@ -198,6 +198,45 @@ def test_weights_are_the_same_with_a_normalization_folded_into_them(tmp_path: Pa
         assert (len(weights.changed), weights.added, weights.removed) == (changed, [], [])
 
 
+SLOPED = """
+<ir_version: 8, opset_import: ["" : 17]>
+m (float[1,1,2,2] x) => (float[1,2,2,2] y) <float[2,1,1,1] w = {3,6}, float[2] b = {1,-1}>
+{
+    conv = Conv (x, w, b)
+    y = HardSigmoid <alpha = 0.5, beta = 0.25> (conv)
+}
+"""
+CLIPPED = """
+main (x) => (y)
+x float32[1,2,2,1]
+w float32[2,1,1,1] = 1.5 3
+b float32[2] = 0.75 -0.25
+c float32[1,2,2,2]
+y float32[1,2,2,2]
+CONV_2D (x, w, b) => (c) {padding=VALID stride_w=1 stride_h=1}
+RELU_0_TO_1 (c) => (y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "changed"),
+    [("", "", 0), ("1.5 3", "1.5 4", 1), ("0.75 -0.25", "0.75 0.25", 1)],
+)
+def test_the_slope_of_a_hard_sigmoid_may_be_in_the_weights_before_it(
+    tmp_path: Path, written: str, instead: str, changed: int
+) -> None:
+    found = match(tmp_path, tflite(CLIPPED.replace(written, instead)), "model.tflite", SLOPED)
+    assert [*found.removed, *found.added, *found.replaced, *changes(found)] == []
+    weights = weight_difference(found, found.old, found.new, 1 << 20)
+    assert (weights.matched, len(weights.changed)) == (2, changed)
+
+
+def test_a_clip_to_other_bounds_is_no_hard_sigmoid(tmp_path: Path) -> None:
+    other = CLIPPED.replace("RELU_0_TO_1", "RELU6")
+    found = match(tmp_path, tflite(other), "model.tflite", SLOPED)
+    assert [step.op for step in found.removed] == ["HardSigmoid"]
+
+
 def test_weights_are_compared_in_any_order_of_dims(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     shapes = {"w": (8, 3, 3, 3), "b": (8,), "d": (8, 1, 3, 3), "v": (4, 8), "c": (4,)}

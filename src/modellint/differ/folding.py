@@ -9,7 +9,7 @@ from modellint.analysis.layouts import is_layout_known, is_read_transposed
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FOLDED, operator_name, stored_weight
 from modellint.differ.matched import Pair
-from modellint.differ.written_out import is_doubled
+from modellint.differ.written_out import HARD_SIGMOID, is_doubled
 from modellint.model import Node, Tensor, Value
 from modellint.operators import Trait, of
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 EPSILON = 1e-5
 SCALE = "Mul"
+_PARTS = (FOLDED, SCALE, HARD_SIGMOID)
+"""Operators after a layer that may be in its weights instead."""
 
 
 class FoldingEffect(NamedTuple):
@@ -32,6 +34,9 @@ class FoldingEffect(NamedTuple):
     epsilon: float = 0.0
     axis: int = 0
     """The axis of the weight's output channels."""
+    slope: float = 1.0
+    offset: float = 0.0
+    """Of a HardSigmoid."""
     factor: float = 1.0
     """A factor of the data that the other model has in the weight."""
     is_bias: bool = False
@@ -46,7 +51,9 @@ class FoldingEffect(NamedTuple):
         sizes = {each.size for each in known} - {by_channel.shape[-1]}
         if sizes or len(known) != len(arrays):
             return None
-        folded = self._on_channels(by_channel, known) * self.factor
+        folded = self._on_channels(by_channel, known) * self.slope * self.factor
+        if self.is_bias:
+            folded = folded + self.offset
         return folded.reshape(numbers.shape) if self.is_bias else folded.swapaxes(self.axis, -1)
 
     def _on_channels(self, numbers: NDArray[Any], known: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -92,6 +99,9 @@ def is_doubled_before(step: CanonicalStep) -> bool:
 def _effect(step: CanonicalStep, node: Node | None, *, of_new: bool) -> FoldingEffect | None:
     if node is None:
         return FoldingEffect(of_new)
+    if operator_name(node) == HARD_SIGMOID:
+        slope, offset = node.get_float("alpha", 0.2), node.get_float("beta", 0.5)
+        return FoldingEffect(of_new, slope=slope or 0.0, offset=offset or 0.0)
     if operator_name(node) == SCALE:
         scale = next((t for t in map(_stored, node.inputs) if t is not None), None)
         is_first = Trait.CONVOLUTION in of(step.main).traits or is_read_transposed(step.main)
@@ -121,7 +131,7 @@ def _apart(step: CanonicalStep) -> Node | None:
     """Return the normalization or the scale that a step has after its layer."""
     if Trait.FLOAT_PRODUCT not in of(step.main).traits:
         return None
-    return next((node for node in step.nodes[1:] if operator_name(node) in (FOLDED, SCALE)), None)
+    return next((node for node in step.nodes[1:] if operator_name(node) in _PARTS), None)
 
 
 def _weights(step: CanonicalStep) -> tuple[Tensor | None, Tensor | None]:

@@ -15,6 +15,7 @@ from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FUSED, operator_name
 from modellint.differ.matched import Pair
 from modellint.differ.windows import Window, WindowAxis, window_of
+from modellint.differ.written_out import HARD_SIGMOID
 from modellint.model import Node, Shape, Value, element_count, small_constant
 from modellint.operators import Trait, of
 from modellint.results.difference import SAME_DIALECT
@@ -267,9 +268,11 @@ _SLOPES = ("PRelu", "openvino.PReLU", "openvino.HardSigmoid", "tflite.PRELU")
 """Operators whose slope is an input."""
 
 
-def _bounds(step: CanonicalStep) -> tuple[float, float] | None:
+def bounds_of(step: CanonicalStep) -> tuple[float, float] | None:
     """Return the range that a step clips to, itself or at its end."""
     for node in reversed(step.nodes):
+        if node is not step.main and operator_name(node) == HARD_SIGMOID:
+            return 0.0, 1.0
         fused = node.get_str(FUSED, "NONE") or "NONE"
         known = _RANGES.get(fused if fused != "NONE" else node.op_type)
         if known is not None:
@@ -317,7 +320,7 @@ _PARAMETERS: Mapping[str, Callable[[CanonicalStep], object]] = {
     "alpha": _alpha,
     "epsilon": _epsilon,
     "blocksize": lambda step: _number(step, Trait.MOVES, "blocksize", "block_size"),
-    "bounds": _bounds,
+    "bounds": bounds_of,
     "constant": _constant,
 }
 """Readers of numbers that are part of a formula."""

@@ -10,6 +10,7 @@ from modellint.differ.crossing import FOLDED, is_crossing
 from modellint.differ.functions import paired_functions
 from modellint.differ.matched import Matching
 from modellint.differ.matcher import Matcher
+from modellint.differ.sloped import join_hard_sigmoids
 from modellint.model import Graph, Model
 
 WRITTEN_OUT = (LAYERS, ("LayerNormalization",), ("Gelu",), (FOLDED,), (GLOBAL_MEAN,), (FLATTEN,))
@@ -24,6 +25,8 @@ def match_models(old: Model, new: Model) -> Matching:
         _match_graphs(found, *pair, functions.renamed)
     _lose(found.removed, functions.removed)
     _lose(found.added, functions.added)
+    if is_crossing(old, new):
+        join_hard_sigmoids(found)
     return found
 
 

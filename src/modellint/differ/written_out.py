@@ -36,7 +36,8 @@ def written_out(graph: Graph) -> Iterator[Composed]:
             yield from _normalized(node)
 
 
-_GATED = {"HardSigmoid": "HardSwish", "Sigmoid": "Swish"}
+HARD_SIGMOID = "HardSigmoid"
+_GATED = {HARD_SIGMOID: "HardSwish", "Sigmoid": "Swish"}
 """Names of x times a function of it."""
 
 

@@ -65,6 +65,8 @@ MOST_NAMES = 3
 INTERFACE = (names(), names(), prose(least=30))
 NODES = (names(), names("", least=12), figures(), names(least=16), prose(least=24))
 _VERBS = {"~": "changed", "+": "added", "-": "removed"}
+LEAST_SHARE = 0.005
+"""Share below which only its bound is shown: 0% would say that nothing is there."""
 WEIGHTS = (
     names("weight"),
     names("type", drop=2),
@@ -303,14 +305,14 @@ class DifferencePage(Page):
         types = dict.fromkeys(change.dtype)
         shapes = dict.fromkeys(map(_dims, change.shape))
         elements = _product(change.shape[1])
-        share = "" if change.changed is None else f"{change.changed / max(elements, 1):.0%}"
+        share = None if change.changed is None else change.changed / max(elements, 1)
         sparsity = change.sparsity
         zeros = "" if sparsity is None else f"{sparsity[0]:.0%} {self.arrow} {sparsity[1]:.0%}"
         return [
             self.words(change.name),
             f" {self.arrow} ".join(types),
             f" {self.arrow} ".join(shapes),
-            share,
+            _percent(share),
             "" if change.largest is None else f"{change.largest:.2%}",
             zeros if sparsity and sparsity[0] != sparsity[1] else "",
         ]
@@ -518,7 +520,9 @@ def _product(shape: Sequence[int]) -> int:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.0%}"
+    if share is None:
+        return ""
+    return "under 1%" if 0 < share < LEAST_SHARE else f"{share:.0%}"
 
 
 def _seconds(seconds: float | None) -> str:

@@ -1,0 +1,42 @@
+"""HardSigmoids whose slope one model has in the weights of the layer before them."""
+
+from __future__ import annotations
+
+from modellint.differ.canonical import CanonicalStep
+from modellint.differ.crossing import operator_name
+from modellint.differ.geometry import bounds_of
+from modellint.differ.matched import Matching, Pair
+from modellint.differ.written_out import HARD_SIGMOID
+from modellint.operators import Trait, of
+
+_UNIT = (0.0, 1.0)
+
+
+def join_hard_sigmoids(found: Matching) -> None:
+    """Make HardSigmoids that only one model has part of layers that the other one clips.
+
+    With the slope and the offset in its weights, a layer only has to be clipped to 0 and 1.
+    """
+    old, new = ({_output(pair, side): pair for pair in found.pairs} for side in (0, 1))
+    found.removed = [step for step in found.removed if not _join(step, old, side=0)]
+    found.added = [step for step in found.added if not _join(step, new, side=1)]
+
+
+def _output(pair: Pair, side: int) -> int:
+    return id((pair.old, pair.new)[side].output)
+
+
+def _join(step: CanonicalStep, layers: dict[int, Pair], *, side: int) -> bool:
+    """Add a HardSigmoid to the layer that it reads; return True if that is the same as a clip."""
+    source = step.inputs[0] if step.inputs else None
+    pair = layers.get(id(source)) if source is not None else None
+    if pair is None or len(step.nodes) > 1 or operator_name(step.main) != HARD_SIGMOID:
+        return False
+    layer, twin = (pair.old, pair.new) if side == 0 else (pair.new, pair.old)
+    is_plain = Trait.FLOAT_PRODUCT in of(layer.main).traits and bounds_of(layer) is None
+    if not is_plain or bounds_of(twin) != _UNIT:
+        return False
+    layer.nodes = (*layer.nodes, step.main)
+    layer.attributes = {**layer.attributes, "activation": twin.attributes.get("activation")}
+    layer.outputs = step.outputs
+    return True
