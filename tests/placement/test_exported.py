@@ -170,6 +170,25 @@ def test_the_product_of_a_matmul_joins_what_reads_it(tmp_path: Path) -> None:
     assert [node.label for node in parts[1].written_out] == ["m"]
 
 
+def test_forms_that_vulkan_leaves(tmp_path: Path) -> None:
+    text = """
+    @program 8.20
+    input x float32 [s0,3,8,8]
+    input v float32 [1,3,4,4,2]
+    parameter w float32 [4,3,3,3]
+    c float32 [s0,4,6,6] = aten.conv2d.default(input=x, weight=w)
+    s float32 [1,3,4,4,2] = aten.sigmoid.default(self=v)
+    m float32 [1,3,4,4,2] = aten.mul.Tensor(self=s, other=v)
+    output c
+    output m
+    range s0 1..16
+    """
+    assert refusals(text, tmp_path, "executorch-vulkan") == {
+        "c": "is not supported with a batch of 'x' that is open",
+        "s": "is not supported with a tensor of rank 5, as 'v'",
+    }
+
+
 def test_open_shapes(tmp_path: Path) -> None:
     text = """
     @program 8.20

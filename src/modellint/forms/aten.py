@@ -58,6 +58,14 @@ def open_result(facts: Facts, node: Node, _: Condition) -> str:
     return f"a dim of '{value.name}' that is open"
 
 
+def open_batch(facts: Facts, node: Node, _: Condition) -> str:
+    """Describe an input whose first dim is open."""
+    value = node.input(0)
+    shape = facts.shape(value) if value is not None else None
+    is_open = value is not None and shape and not isinstance(shape[0], int)
+    return f"a batch of '{value.name}' that is open" if is_open and value is not None else ""
+
+
 def inner_axis(facts: Facts, node: Node, _: Condition) -> str:
     """Describe an axis other than the last one."""
     value, axis = node.input(0), node.attributes.get("axis", node.attributes.get("dim"))
@@ -123,6 +131,7 @@ OF_NODE: Mapping[str, Callable[[Facts, Node, Condition], str]] = {
     "inner-axis": inner_axis,
     "inner-dim-added": inner_dim_added,
     "mixed-types": mixed_types,
+    "open-batch": open_batch,
     "open-result": open_result,
     "open-shape": open_shape,
     "other-mean": other_mean,
