@@ -2,7 +2,8 @@
 
 A layer names nodes, or values that it computes, each runtime in its own way. What no layer names
 was fused into a layer next to it: before it, if only that layer reads it and is not complete
-without it; else after the layer that computes all of its inputs.
+without it; else after the layer that computes all of its inputs. Where no layer has a name, nodes
+are found by their weights (`aligning.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from modellint.model import Graph, Model, Node, Value
+from modellint.profiles.aligning import aligned
 from modellint.results.measured import MeasuredRun, RunLayer
 
 _BETWEEN_PARTS = re.compile(r" \+ |, |PWN\(|\)|\x1e")
@@ -35,7 +37,8 @@ def nodes_of_layers(run: MeasuredRun, model: Model) -> list[list[Node]]:
     claims = _Claims(model.graph)
     for number, layer in enumerate(run.layers):
         claims.name(number, layer)
-    claims.spread(run.layers)
+    if not claims.align(run.layers):
+        claims.spread(run.layers)
     return claims.by_layer(len(run.layers))
 
 
@@ -80,6 +83,16 @@ class _Claims:
             value = self._values.get(name)
             if value is not None and value.producer is not None:
                 yield value.producer
+
+    def align(self, layers: Sequence[RunLayer]) -> bool:
+        """Claim nodes by their weights if no layer names any; tell whether that worked.
+
+        Nodes without weights stay unclaimed then: where layers have no names, nothing is fused.
+        """
+        if not self._layer:
+            self._layer.update(aligned(layers, self._nodes))
+            return bool(self._layer)
+        return False
 
     def spread(self, layers: Sequence[RunLayer]) -> None:
         """Claim the nodes that no layer names, for layers next to them."""
