@@ -47,7 +47,9 @@ class Setups:
         from modellint.planning.setup import make_setup
 
         config = self.configs.of(place if place.is_dir() else place.parent)
-        return self._made.setdefault(id(config), make_setup(config))
+        if id(config) not in self._made:
+            self._made[id(config)] = make_setup(config)
+        return self._made[id(config)]
 
     def file(self, source: DiffSource) -> ComparedFile:
         """Return a model with the plan that its configuration makes for it."""
