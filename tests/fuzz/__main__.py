@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.fuzz.batches import PROCESSOR, Make, Tried, try_all, try_batch, warm_folder
 from tests.fuzz.minimize import minimize
-from tests.fuzz.mutants import Mutant, mutant
+from tests.fuzz.mutants import GROUP, Mutant, mutant, read
 from tests.fuzz.trial import Failure
 
 PROGRESS = 1000
@@ -25,10 +25,12 @@ def main() -> int:
         return 0
     make: Make = partial(mutant, given.seed)
     numbers = range(given.first, given.first + given.count)
+    group = GROUP
     if given.files is not None:
         files = sorted(path for path in given.files.iterdir() if path.suffix != ".md")
-        make, numbers = partial(_read, files), range(len(files))
-    return _try(make, numbers, given)
+        make, numbers = lambda number: read(files[number]), range(len(files))
+        group = 1
+    return _try(make, numbers, group, given)
 
 
 def _arguments() -> argparse.Namespace:
@@ -45,13 +47,13 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _try(make: Make, numbers: range, given: argparse.Namespace) -> int:
+def _try(make: Make, numbers: range, group: int, given: argparse.Namespace) -> int:
     """Try all, print what fails, and return the exit code."""
     kinds: Counter[str] = Counter()
     costs: list[Tried] = []
     started = time.monotonic()
     with warm_folder() as folder:
-        every = try_all(make, numbers, folder, processor=given.processor, jobs=given.jobs)
+        every = try_all(make, numbers, folder, group, processor=given.processor, jobs=given.jobs)
         for count, tried in enumerate(every, 1):
             for failure in tried.failures:
                 kinds[failure.kind] += 1
@@ -79,7 +81,7 @@ def _worst(tried: list[Tried], count: int) -> list[Tried]:
 
 def _tabulate(make: Make, costs: list[Tried], folder: Path, given: argparse.Namespace) -> None:
     """Print what the worst ones take, each in a process of its own."""
-    alone = [next(try_batch([each.number], make, folder, given.processor)) for each in costs]
+    alone = [next(try_batch([each.number], make, folder, given.processor, 1)) for each in costs]
     print("   seconds  MB over idle      bytes  mutant")
     for each in sorted(alone, key=lambda each: -each.seconds):
         made = make(each.number)
@@ -101,13 +103,9 @@ def _report(failure: Failure, made: Mutant, number: int, given: argparse.Namespa
         print(failure.detail)
 
 
-def _read(files: list[Path], number: int) -> Mutant:
-    return Mutant(files[number].name, files[number].read_bytes())
-
-
 def _keep(made: Mutant, folder: Path, label: str, detail: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    stem = re.sub("[^A-Za-z0-9]+", "-", label)[:100]
+    stem = re.sub("[^A-Za-z0-9]+", "-", label)[:100] + f"-turn-{made.turn}"
     (folder / f"{stem}{Path(made.name).suffix}").write_bytes(made.data)
     (folder / f"{stem}.txt").write_text(detail[-4000:], encoding="utf-8", errors="replace")
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
+from itertools import groupby
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -37,7 +38,10 @@ STDERR, MUTANT = "stderr", "mutant"
 
 
 class Tried(NamedTuple):
-    """Result of a mutant, and its cost: seconds of processor time, bytes of memory."""
+    """Result of a mutant, and its cost: seconds of processor time, bytes of memory.
+
+    Those that were tried together share what that costs.
+    """
 
     number: int
     failures: list[Failure]
@@ -46,14 +50,20 @@ class Tried(NamedTuple):
 
 
 def try_all(
-    make: Make, numbers: Sequence[int], folder: Path, *, processor: int = PROCESSOR, jobs: int = 1
+    make: Make,
+    numbers: Sequence[int],
+    folder: Path,
+    group: int,
+    *,
+    processor: int = PROCESSOR,
+    jobs: int = 1,
 ) -> Iterator[Tried]:
     """Make and try mutants in a warm folder."""
     if jobs == 1:
-        yield from try_batch(numbers, make, folder, processor)
+        yield from try_batch(numbers, make, folder, processor, group)
         return
     batches = [numbers[at : at + BATCH] for at in range(0, len(numbers), BATCH)]
-    task = partial(_listed, make=make, folder=folder, processor=processor)
+    task = partial(_listed, make=make, folder=folder, processor=processor, group=group)
     with get_context("fork").Pool(jobs) as pool:
         for found in pool.imap_unordered(task, batches):
             yield from found
@@ -67,8 +77,7 @@ def warm_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=_quick_folder()) as place:
         folder = Path(place)
         os.environ["MODELLINT_CACHE_DIR"] = str(folder / "cache")
-        for name in ("qat_residual.onnx", "encoder_fp16_mask.onnx"):
-            warm_up(EXAMPLES / name, folder)
+        warm_up([EXAMPLES / "qat_residual.onnx", EXAMPLES / "encoder_fp16_mask.onnx"], folder)
         seeds.load()
         usual_seconds()
         gc.collect()
@@ -83,7 +92,7 @@ def usual_seconds() -> float:
 
     with tempfile.TemporaryDirectory(dir=_quick_folder()) as folder:
         started = time.process_time()
-        failures(EXAMPLES / "qat_residual.onnx", Path(folder), 0)
+        failures([EXAMPLES / "qat_residual.onnx"], Path(folder), 0)
         return time.process_time() - started
 
 
@@ -91,40 +100,61 @@ def _quick_folder() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def _listed(numbers: Sequence[int], make: Make, folder: Path, processor: int) -> list[Tried]:
-    return list(try_batch(numbers, make, folder, processor))
+def _listed(
+    numbers: Sequence[int], make: Make, folder: Path, processor: int, group: int
+) -> list[Tried]:
+    return list(try_batch(numbers, make, folder, processor, group))
 
 
-def try_batch(numbers: Sequence[int], make: Make, folder: Path, processor: int) -> Iterator[Tried]:
+def try_batch(
+    numbers: Sequence[int], make: Make, folder: Path, processor: int, group: int
+) -> Iterator[Tried]:
+    """Try mutants in groups; those of a group that fails each alone, to find which it was."""
     own = Path(tempfile.mkdtemp(dir=folder))
+    groups = [list(each) for _, each in groupby(numbers, lambda number: number // group)]
     done = 0
-    while done < len(numbers):
-        for tried in _try(make, numbers[done : done + BATCH], own, processor):
-            yield tried
+    while done < len(groups):
+        for tried in _try(make, groups[done:], own, processor):
+            if tried[0].failures and len(tried) > 1:
+                yield from _apart(tried, make, folder, processor)
+            else:
+                yield from tried
             done += 1
     shutil.rmtree(own, ignore_errors=True)
 
 
-def _try(make: Make, batch: Sequence[int], folder: Path, processor: int) -> Iterator[Tried]:
-    """Try each mutant until all are tried, one kills the process, or it has grown too large."""
+def _apart(together: Sequence[Tried], make: Make, folder: Path, processor: int) -> Iterator[Tried]:
+    """Try each mutant of a group that failed alone."""
+    numbers = [each.number for each in together]
+    alone = [next(try_batch([number], make, folder, processor, 1)) for number in numbers]
+    if not any(each.failures for each in alone):
+        kinds = [each._replace(kind=f"together: {each.kind}") for each in together[0].failures]
+        alone[0] = alone[0]._replace(failures=kinds)
+    yield from alone
+
+
+def _try(
+    make: Make, groups: Sequence[Sequence[int]], folder: Path, processor: int
+) -> Iterator[list[Tried]]:
+    """Try each group until all are tried, one kills the process, or it has grown too large."""
     answers, writer = Pipe(duplex=False)
     child = os.fork()
     if child == 0:
         answers.close()
-        _work(make, batch, folder, processor, writer)
+        _work(make, groups, folder, processor, writer)
     writer.close()
     tried = 0
     with suppress(EOFError):
-        while tried < len(batch) and _wait(answers, child):
+        while tried < len(groups) and _wait(answers, child):
             yield answers.recv()
             tried += 1
-    if tried < len(batch):
+    if tried < len(groups):
         with suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    if tried < len(batch) and (status or not tried):
+    if tried < len(groups) and (status or not tried):
         death = _death(status, (folder / STDERR).read_text(errors="replace"))
-        yield Tried(batch[tried], [death])
+        yield [Tried(number, [death]) for number in groups[tried]]
 
 
 def _wait(answers: Connection, child: int) -> bool:
@@ -153,7 +183,7 @@ def _death(status: int, said: str) -> Failure:
 
 
 def _work(
-    make: Make, batch: Sequence[int], folder: Path, processor: int, answers: Connection
+    make: Make, groups: Sequence[Sequence[int]], folder: Path, processor: int, answers: Connection
 ) -> None:
     try:
         os.setsid()
@@ -166,11 +196,11 @@ def _work(
         faulthandler.register(signal.SIGPROF, 2, chain=True)  # tells where, then dies
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         idle = _address_space()
-        for number in batch:
-            made = make(number)  # without the limit, which is for what reads it
+        for numbers in groups:
+            made = [make(number) for number in numbers]  # without the limit on what reads them
             limit = _address_space() + MEMORY
             resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
-            answers.send(_measured(number, made, folder / MUTANT, processor))
+            answers.send(_measured(numbers, made, folder / MUTANT, processor))
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
             if _address_space() > idle + MEMORY // 2:  # a new process needs less
                 break
@@ -182,24 +212,34 @@ def _work(
     os._exit(0)
 
 
-def _measured(number: int, made: Mutant, folder: Path, processor: int) -> Tried:
+def _measured(
+    numbers: Sequence[int], made: Sequence[Mutant], folder: Path, processor: int
+) -> list[Tried]:
+    """Try mutants together; a group has no more time than the smallest of its mutants alone."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    path = made.save(folder)
-    (folder / "weights.bin").write_bytes(bytes(64))
+    paths = [_saved(each, folder / str(at)) for at, each in enumerate(made)]
+    no_models = [path for path, each in zip(paths, made, strict=True) if not each.may_be_model]
     gc.collect()  # modellint leaves that to the end of the process
     gc.freeze()  # what is left stays: the next mutant's collection need not look at it again
     before = _resident()
     _PEAK.write_text("5")  # forgets the highest so far
-    limit = max(processor, USUAL * usual_seconds()) * (1 + path.stat().st_size / MIB)
+    size = min(len(each.data) for each in made)
+    limit = max(processor, USUAL * usual_seconds()) * (1 + size / MIB)
     signal.setitimer(signal.ITIMER_PROF, limit)  # its signal ends native code as well
     started = time.process_time()
-    found = failures(path, folder, made.turn, is_model=made.may_be_model)
+    found = failures(paths, folder, made[0].turn, no_models=no_models)
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - started
     if seconds > limit / 2:
         found.append(Failure("slow", f"{seconds:.1f} s"))
-    return Tried(number, found, seconds, _resident("VmHWM") - before)
+    memory = _resident("VmHWM") - before
+    return [Tried(number, found, seconds / len(numbers), memory) for number in numbers]
+
+
+def _saved(made: Mutant, folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "weights.bin").write_bytes(bytes(64))
+    return made.save(folder)
 
 
 _PEAK = Path("/proc/self/clear_refs")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz.batches import try_batch, warm_folder
-from tests.fuzz.mutants import Mutant
+from tests.fuzz.mutants import Mutant, read
 from tests.fuzz.tree import LENGTH, Field, Message, kind_of, parse, write
 
 SHORT = 8
@@ -15,13 +15,12 @@ SHORT = 8
 
 def minimize(path: Path, processor: int) -> None:
     """Write what is left of the file next to it; print how it fails."""
-    data = path.read_bytes()
-    turn = Mutant(path.name, data).turn
+    _, data, turn = read(path)
     with warm_folder() as folder:
 
         def kinds(data: bytes) -> set[str]:
-            made = Mutant(f"mutant-turn-{turn}{path.suffix}", data)
-            tried = next(try_batch([0], lambda _: made, folder, processor))
+            made = Mutant(f"mutant{path.suffix}", data, turn)
+            tried = next(try_batch([0], lambda _: made, folder, processor, 1))
             return {each.kind for each in tried.failures}
 
         wanted = kinds(data)

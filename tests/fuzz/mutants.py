@@ -24,11 +24,15 @@ CHECKPOINTS = (b"PK", MAGIC, SIGNATURE)
 """Beginnings of files that PyTorch or Keras may load, whatever their suffix."""
 OTHERS = 0.2
 """Share of files that are not binary ONNX models."""
+GROUP = 10
+"""Successive mutants that are tried with the same options, in one run."""
 
 
 class Mutant(NamedTuple):
     name: str
     data: bytes
+    turn: int
+    """With which options it is tried."""
 
     @property
     def may_be_model(self) -> bool:
@@ -42,12 +46,6 @@ class Mutant(NamedTuple):
         except Exception:
             return False
 
-    @property
-    def turn(self) -> int:
-        """With which options it is tried: by its content, or as the name of a kept file says."""
-        stated = re.search(r"-turn-(\d+)\.", self.name)
-        return int(stated[1]) if stated else crc32(self.data)
-
     def save(self, folder: Path) -> Path:
         path = folder / self.name
         path.write_bytes(self.data)
@@ -56,7 +54,15 @@ class Mutant(NamedTuple):
 
 def mutant(seed: int, number: int) -> Mutant:
     chance = random.Random(f"{seed}/{number}")
+    turn = crc32(f"{seed}/{number // GROUP}".encode())
     if chance.random() < OTHERS:
         suffix, data = other(chance)
-        return Mutant(f"mutant{suffix}", data)
-    return Mutant("mutant.onnx", write(mutated(seeds.seed(chance), chance)))
+        return Mutant(f"mutant{suffix}", data, turn)
+    return Mutant("mutant.onnx", write(mutated(seeds.seed(chance), chance)), turn)
+
+
+def read(path: Path) -> Mutant:
+    """Return a file that was kept, to be tried as its name says, or by its content."""
+    data = path.read_bytes()
+    stated = re.search(r"-turn-(\d+)\.", path.name)
+    return Mutant(path.name, data, int(stated[1]) if stated else crc32(data))

@@ -24,7 +24,8 @@ from tests.fuzz.tree import (
 
 Change = Callable[[Message, random.Random], None]
 
-
+MANY = 0.05
+"""Share of repetitions that are thousands: these cost more than all other mutants together."""
 LARGE = 2_000_000
 """Bytes from which a model is not changed further: some changes multiply what is there."""
 
@@ -69,7 +70,8 @@ def duplicate(model: Message, chance: random.Random) -> None:
     if message := _any(model, chance):
         item = chance.choice(message.fields)
         most = LARGE // _size(Message(message.kind, [item]))
-        count = min(chance.choice((1, 1, 1, 1, 1, 2, 30, 30, 3000, 20_000)), most)
+        counts = (3000, 20_000) if chance.random() < MANY else (1, 1, 1, 1, 1, 2, 30, 30)
+        count = min(chance.choice(counts), most)
         message.fields += copied(Message(message.kind, [item] * count)).fields
 
 

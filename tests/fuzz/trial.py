@@ -1,4 +1,4 @@
-"""One mutant under everything that modellint does with a file, in this process."""
+"""Mutants under everything that modellint does with files, in this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +20,14 @@ from modellint.cli.looks import _asked as make_page_asked
 from modellint.planning.setup import make_setup
 from modellint.report.sarif import _rules as list_rules
 from modellint.results.finding import Finding, Result, RuleInfo
+from modellint.targets.loader import _load_all as load_all
 from tests.fuzz.outputs import faults
 from tests.support import ROOT
 
 FORMATS = ("jsonl", "sarif", "junit", "gitlab", "github", "markdown", "concise", "html")
-"""Formats of findings besides full and json, of which a mutant gets some."""
-SOME = 3
+"""Formats of findings besides full and json, of which each run writes one."""
+_WRITTEN_AS = {"inspect-json": "json", "difference": "json", "card": "markdown"}
+"""Formats of reports that are looked at otherwise than their formats'."""
 Options = tuple[str, ...]
 DEVICES = (
     "a10",
@@ -74,26 +76,49 @@ class Failure(NamedTuple):
     detail: str
 
 
-def warm_up(path: Path, reports: Path) -> None:
+class Tested(NamedTuple):
+    """Files that are given to the same commands, and what these write."""
+
+    paths: Sequence[Path]
+    reports: Path
+    turn: int
+
+    @property
+    def options(self) -> Options:
+        return DEPLOYMENTS[self.turn % len(DEPLOYMENTS)]
+
+    @property
+    def size(self) -> int:
+        """Size of the smallest file: if reports on all are short for it, each of them is."""
+        return min(path.stat().st_size for path in self.paths)
+
+    @property
+    def each(self) -> Iterator[Tested]:
+        return (self._replace(paths=[path]) for path in self.paths)
+
+
+def warm_up(paths: Sequence[Path], reports: Path) -> None:
     """Make once what is kept for all files."""
     for turn in range(len(DEPLOYMENTS)):
-        failures(path, reports, turn)
+        failures([paths[turn % len(paths)]], reports, turn)
 
 
-def failures(path: Path, reports: Path, turn: int, *, is_model: bool = True) -> list[Failure]:
-    """Lint and inspect a file, and more; return what a user should never see.
+def failures(
+    paths: Sequence[Path], reports: Path, turn: int, *, no_models: Collection[Path] = ()
+) -> list[Failure]:
+    """Lint and inspect files together, and more; return what a user should never see.
 
-    The turn says with which options. `is_model` is False if it is known that nothing can take the
-    file for a model that is well.
+    The turn says with which options. Nothing can take those of `no_models` for models that are
+    well.
     """
     found: list[Failure] = []
-    options = DEPLOYMENTS[turn % len(DEPLOYMENTS)]
+    tested = Tested(paths, reports, turn)
     more = _MORE[turn % len(_MORE)]
-    with _shortcuts(options), _tracebacks() as raised:
+    with _shortcuts(tested.options), _tracebacks() as raised:
         try:
-            found += _check(path, reports, turn, is_model)
-            found += _inspect(path, reports, turn)
-            found += more(path, reports, options)
+            found += _check(tested, no_models)
+            found += _inspect(tested)
+            found += more(tested)
         except BaseException as error:  # nothing may come out
             raised.append(traceback.format_exception(error))
     if raised:  # all else follows from it
@@ -101,23 +126,36 @@ def failures(path: Path, reports: Path, turn: int, *, is_model: bool = True) -> 
     return list({each.kind: each for each in found}.values())
 
 
-def _check(path: Path, reports: Path, turn: int, is_model: bool) -> Iterator[Failure]:
-    formats = ("json", *(FORMATS[(turn + at) % len(FORMATS)] for at in range(SOME)))
-    outputs = [argument for name in formats for argument in ("-o", f"{name}:{reports / name}")]
-    deployment = DEPLOYMENTS[turn % len(DEPLOYMENTS)]
-    options = ("--isolated", "--no-cache", *deployment, "--select", "ALL", "--jobs", "1")
-    code, stdout, stderr = _run("check", path, *options, "-o", "full", *outputs)
+def _check(tested: Tested, no_models: Collection[Path]) -> Iterator[Failure]:
+    files = _files(tested, "json", FORMATS[tested.turn % len(FORMATS)])
+    options = ("--isolated", "--no-cache", *tested.options, "--select", "ALL", "--jobs", "1")
+    code, stdout, stderr = _run("check", *tested.paths, *options, "-o", "full", *_outputs(files))
     if code not in (0, 1):
         yield Failure(_ending("check", code, stderr), stderr)
         if code != 3 or "```" in stderr:  # there is no report
             return
-    yield from _faults("full", stdout, path)
-    yield from _faults("stderr", stderr, path)
-    yield from _faults_of_files({name: reports / name for name in formats}, path)
-    findings = json.loads((reports / "json").read_text(encoding="utf-8"))["findings"]
+    yield from _faults("full", stdout, tested)
+    yield from _faults("stderr", stderr, tested)
+    yield from _faults_of_files(files, tested)
+    findings = json.loads(files["json"].read_text(encoding="utf-8"))["findings"]
     yield from _internal(findings)
-    if not is_model and not any(_is_of_file(each) for each in findings):
-        yield Failure("silence about what is not a model", path.name)
+    told = {Path(each["path"]).resolve() for each in findings if _is_of_file(each)}
+    for path in no_models:
+        if path.resolve() not in told:
+            yield Failure("silence about what is not a model", path.name)
+
+
+def _files(tested: Tested, *names: str) -> dict[str, Path]:
+    """Return the files of reports, which do not exist yet."""
+    files = {name: tested.reports / name for name in names}
+    for file in files.values():
+        file.unlink(missing_ok=True)
+    return files
+
+
+def _outputs(files: Mapping[str, Path]) -> Iterator[str]:
+    for name, file in files.items():
+        yield from ("-o", f"{_WRITTEN_AS.get(name, name)}:{file}")
 
 
 def _internal(findings: Sequence[dict[str, Any]]) -> Iterator[Failure]:
@@ -130,93 +168,104 @@ def _is_of_file(finding: dict[str, Any]) -> bool:
     return bool(finding["code"].startswith(("FIL", "INT")))
 
 
-def _inspect(path: Path, reports: Path, turn: int) -> Iterator[Failure]:
-    output = reports / "inspect-json"
-    looks = list(LOOKS[turn % len(LOOKS)])
-    if path.suffix == ".json":  # may be an export of an engine's layers
-        looks += ["--layers", str(path)]
-    deployment = DEPLOYMENTS[turn % len(DEPLOYMENTS)]
-    outputs = ["-o", "text", "-o", f"json:{output}"]
-    code, stdout, stderr = _run("inspect", path, "--isolated", *deployment, *looks, *outputs)
+def _inspect(tested: Tested) -> Iterator[Failure]:
+    files = _files(tested, "inspect-json")
+    looks = LOOKS[tested.turn % len(LOOKS)]
+    options = ("--isolated", *tested.options, *looks, "-o", "text", *_outputs(files))
+    code, stdout, stderr = _run("inspect", *tested.paths, *options)
     if code not in (0, 1):
-        if code == 2 and "--layers" in looks:
-            return
         yield Failure(_ending("inspect", code, stderr), stderr + stdout)
         if code != 3:
             return
-    yield from _faults("inspect-text", stdout, path)
-    yield from _faults("stderr", stderr, path)
-    yield from _faults_of_files({"inspect-json": output}, path)
+    yield from _faults("inspect-text", stdout, tested)
+    yield from _faults("stderr", stderr, tested)
+    yield from _faults_of_files(files, tested)
+    for path in tested.paths:
+        if path.suffix == ".json":  # may be an export of an engine's layers
+            yield from _further(tested, "inspect", path, "--layers", path)
 
 
-# Of these verbs, each mutant gets one.
+# Of these, each run does one.
 
 _CHANGES = (
     *(("nodes", how) for how in ("changed", "replaced", "removed", "added", "rewritten")),
     *(("weights", how) for how in ("changed", "removed", "added")),
     *(("findings", how) for how in ("new", "gone")),
 )
-More = Callable[[Path, Path, Options], Iterator[Failure]]
+More = Callable[[Tested], Iterator[Failure]]
 
 
-def _pages(path: Path, reports: Path, options: Options) -> Iterator[Failure]:
-    files = {name: reports / f"inspect-{name}" for name in ("html", "csv", "jsonl")}
-    outputs = [argument for name, file in files.items() for argument in ("-o", f"{name}:{file}")]
-    yield from _further(path, "inspect", path, *options, "--placement", *outputs)
-    yield from _faults_of_files(files, path)
+def _pages(tested: Tested) -> Iterator[Failure]:
+    files = _files(tested, "html", "csv", "jsonl")
+    options = (*tested.options, "--placement", *_outputs(files))
+    yield from _further(tested, "inspect", *tested.paths, *options)
+    yield from _faults_of_files(files, tested)
 
 
-def _card(path: Path, reports: Path, options: Options) -> Iterator[Failure]:
-    file = reports / "card"
-    yield from _further(
-        path, "inspect", path, *options, "--card", "huggingface", "-o", f"markdown:{file}"
-    )
-    yield from _faults_of_files({"card": file}, path)
-    file.unlink(missing_ok=True)
+def _cards(tested: Tested) -> Iterator[Failure]:
+    for one in tested.each:
+        files = _files(one, "card")
+        options = (*one.options, "--card", "huggingface", *_outputs(files))
+        yield from _further(one, "inspect", *one.paths, *options)
+        yield from _faults_of_files(files, one)
 
 
-def _graph(path: Path, reports: Path, _: Options) -> Iterator[Failure]:
-    file = reports / "graph.json"
-    yield from _further(path, "inspect", path, "--runtime", "webnn", "--graph", file)
-    yield from _faults_of_files({"inspect-json": file}, path)
+def _graphs(tested: Tested) -> Iterator[Failure]:
+    for one in tested.each:
+        files = _files(one, "graph.json")
+        yield from _further(
+            one, "inspect", *one.paths, "--runtime", "webnn", "--graph", *files.values()
+        )
+        yield from _faults_of_files(files, one)
 
 
-def _same(path: Path, reports: Path, options: Options) -> Iterator[Failure]:
-    yield from _difference(path, path, reports, options)
+def _same(tested: Tested) -> Iterator[Failure]:
+    for one in tested.each:
+        files = _files(one, "difference")
+        yield from _difference(*one.paths, one, files)
+        if files["difference"].exists():
+            told = json.loads(files["difference"].read_text(encoding="utf-8"))
+            parts = [told["interface"], *((told[part] or {}).get(how) for part, how in _CHANGES)]
+            if any(parts):
+                yield Failure("differs from itself", json.dumps(told)[:4000])
 
 
-def _change(path: Path, reports: Path, options: Options) -> Iterator[Failure]:
-    yield from _difference(EXAMPLE, path, reports, options)
+def _change(tested: Tested) -> Iterator[Failure]:
+    yield from _difference(EXAMPLE, tested, _files(tested, "difference", "html"))
 
 
-def _difference(old: Path, path: Path, reports: Path, options: Options) -> Iterator[Failure]:
-    files = {"difference": reports / "difference", "html": reports / "difference-html"}
-    outputs = ("-o", f"json:{files['difference']}", "-o", f"html:{files['html']}")
-    options = tuple(each for each in options if each != "--verbose")
-    yield from _further(path, "diff", old, path, *options, "-o", "full", *outputs)
-    yield from _faults_of_files(files, path)
-    if old == path and files["difference"].exists():
-        told = json.loads(files["difference"].read_text(encoding="utf-8"))
-        parts = [told["interface"], *((told[part] or {}).get(how) for part, how in _CHANGES)]
-        if any(parts):
-            yield Failure("differs from itself", json.dumps(told)[:4000])
+def _difference(old: Path, tested: Tested, files: Mapping[str, Path]) -> Iterator[Failure]:
+    options = [each for each in tested.options if each != "--verbose"]
+    arguments = (old, *tested.paths, *options, "-o", "full", *_outputs(files))
+    yield from _further(tested, "diff", *arguments)
+    yield from _faults_of_files(files, tested)
 
 
-_MORE: tuple[More, ...] = (_pages, _card, _graph, _same, _change)
+def _fixes(tested: Tested) -> Iterator[Failure]:
+    """Fix one file, since that takes as long as all else."""
+    path = tested.paths[tested.turn // len(_MORE) % len(tested.paths)]
+    before = path.read_bytes()
+    options = (*tested.options, "--select", "ALL", "--jobs", "1", "--unsafe-fixes")
+    yield from _further(tested, "check", path, *options, "--fix-to", tested.reports / "fixed")
+    if path.read_bytes() != before:
+        yield Failure("the original is changed", path.name)
 
 
-def _further(path: Path, verb: str, *arguments: object) -> Iterator[Failure]:
+_MORE: tuple[More, ...] = (*(_pages, _cards, _graphs, _same, _change) * 4, _fixes)
+
+
+def _further(tested: Tested, verb: str, *arguments: object) -> Iterator[Failure]:
     code, stdout, stderr = _run(verb, *arguments, "--isolated")
     if code not in (0, 1) and "cannot" not in stderr:
         yield Failure(_ending(verb, code, stderr), stderr)
-    yield from _faults("stdout", stdout, path)
-    yield from _faults("stderr", stderr, path)
+    yield from _faults("stdout", stdout, tested)
+    yield from _faults("stderr", stderr, tested)
 
 
-def _faults_of_files(files: Mapping[str, Path], path: Path) -> Iterator[Failure]:
+def _faults_of_files(files: Mapping[str, Path], tested: Tested) -> Iterator[Failure]:
     for name, file in files.items():
         if file.exists():
-            yield from _faults(name, file.read_text(encoding="utf-8"), path)
+            yield from _faults(name, file.read_text(encoding="utf-8"), tested)
 
 
 def _ending(verb: str, code: int, stderr: str) -> str:
@@ -224,8 +273,8 @@ def _ending(verb: str, code: int, stderr: str) -> str:
     return f"{verb} ends with {code}" + (f" at {_place([*lines[-1:], ''])}" if lines else "")
 
 
-def _faults(name: str, text: str, path: Path) -> Iterator[Failure]:
-    for fault in faults(name, text, path.stat().st_size):
+def _faults(name: str, text: str, tested: Tested) -> Iterator[Failure]:
+    for fault in faults(name, text, tested.size):
         yield Failure(re.split(r": '|: [0-9]", fault)[0][:120], f"{fault}\n\n{text[:3000]}")
 
 
@@ -262,6 +311,16 @@ def _once_for_looks(options: Options) -> Callable[..., Any]:
     return first
 
 
+def _once_for_settings(config: Any) -> Any:
+    options = (repr(config.settings),)
+    return _once("setup", options, make_setup)(config)
+
+
+def _once_for_targets(index: Any, ids: Iterable[str]) -> Any:
+    ids = tuple(ids)
+    return _once("targets", ids, load_all)(index, ids)
+
+
 def _rules_of_findings(result: Result, shown: Iterable[Finding]) -> list[RuleInfo]:
     findings = list(shown)
     found = {each.code: result.rules[each.code] for each in findings if each.code in result.rules}
@@ -274,7 +333,9 @@ def _shortcuts(options: Options) -> Iterator[None]:
     with (
         patch("modellint.cli.inspect._asked", _once_for_looks(options)),
         patch("modellint.cli.looks._asked", _once("page", options, make_page_asked)),
-        patch("modellint.lint.record.make_setup", _once("setup", options, make_setup)),
+        patch("modellint.lint.record.make_setup", _once_for_settings),
+        patch("modellint.planning.setup.make_setup", _once_for_settings),
+        patch("modellint.targets.loader._load_all", _once_for_targets),
         patch("modellint.report.sarif._rules", _rules_of_findings),
     ):
         yield
