@@ -15,8 +15,8 @@ from tests.exports import EXPORTS
 from tests.fuzz.operators import built, fill, operators
 from tests.fuzz.tree import Message, copied, kind_of, parse
 
-LENGTHS = (3, 8, 15, 40, 80)
-"""Nodes in a piece of a network: enough for every pattern, little to lint."""
+LENGTHS = (*(3, 8, 15) * 4, 40, 80)
+"""Nodes in a piece of a network: enough for every pattern, mostly little to lint."""
 
 MOST_BYTES = 1 << 17
 """Of weights given to a tensor; larger ones are missing."""

@@ -26,6 +26,8 @@ from tests.support import ROOT
 
 FORMATS = ("jsonl", "sarif", "junit", "gitlab", "github", "markdown", "concise", "html")
 """Formats of findings besides full and json, of which each run writes one."""
+SOME = 3
+"""Files of a run that get more than `check` and `inspect`, which would cost more than these."""
 _WRITTEN_AS = {"inspect-json": "json", "difference": "json", "card": "markdown"}
 """Formats of reports that are looked at otherwise than their formats'."""
 Options = tuple[str, ...]
@@ -93,6 +95,12 @@ class Tested(NamedTuple):
         return min(path.stat().st_size for path in self.paths)
 
     @property
+    def some(self) -> Tested:
+        """A few of the files, other ones in another turn."""
+        start = self.turn // len(_MORE) % len(self.paths)
+        return self._replace(paths=(*self.paths[start:], *self.paths[:start])[:SOME])
+
+    @property
     def each(self) -> Iterator[Tested]:
         return (self._replace(paths=[path]) for path in self.paths)
 
@@ -118,7 +126,7 @@ def failures(
         try:
             found += _check(tested, no_models)
             found += _inspect(tested)
-            found += more(tested)
+            found += more(tested.some)
         except BaseException as error:  # nothing may come out
             raised.append(traceback.format_exception(error))
     if raised:  # all else follows from it
@@ -243,7 +251,7 @@ def _difference(old: Path, tested: Tested, files: Mapping[str, Path]) -> Iterato
 
 def _fixes(tested: Tested) -> Iterator[Failure]:
     """Fix one file, since that takes as long as all else."""
-    path = tested.paths[tested.turn // len(_MORE) % len(tested.paths)]
+    path = tested.paths[0]
     before = path.read_bytes()
     options = (*tested.options, "--select", "ALL", "--jobs", "1", "--unsafe-fixes")
     yield from _further(tested, "check", path, *options, "--fix-to", tested.reports / "fixed")
