@@ -17,6 +17,7 @@ from tests.fuzz import seeds
 from tests.fuzz.mutate import mutated
 from tests.fuzz.others import other
 from tests.fuzz.tree import write
+from tests.fuzz.trial import turn_of
 
 GRAMMARS = (".gguf", ".tflite", ".ort", ".xml", ".mlmodel", ".param", ".pb")
 """Suffixes of files that are written by a grammar, and that their readers may take."""
@@ -24,8 +25,8 @@ CHECKPOINTS = (b"PK", MAGIC, SIGNATURE)
 """Beginnings of files that PyTorch or Keras may load, whatever their suffix."""
 OTHERS = 0.2
 """Share of files that are not binary ONNX models."""
-GROUP = 10
-"""Successive mutants that are tried with the same options, in one run."""
+GROUP, ROUND = 10, 100
+"""Successive mutants that are tried in one run, and for one deployment: its rules are kept."""
 
 
 class Mutant(NamedTuple):
@@ -54,11 +55,15 @@ class Mutant(NamedTuple):
 
 def mutant(seed: int, number: int) -> Mutant:
     chance = random.Random(f"{seed}/{number}")
-    turn = crc32(f"{seed}/{number // GROUP}".encode())
+    turn = turn_of(_drawn(seed, number // ROUND), _drawn(seed, number // GROUP))
     if chance.random() < OTHERS:
         suffix, data = other(chance)
         return Mutant(f"mutant{suffix}", data, turn)
     return Mutant("mutant.onnx", write(mutated(seeds.seed(chance), chance)), turn)
+
+
+def _drawn(seed: int, number: int) -> int:
+    return crc32(f"{seed}/{number}".encode())
 
 
 def read(path: Path) -> Mutant:

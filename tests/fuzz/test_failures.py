@@ -17,13 +17,13 @@ from tests.fuzz import batches
 from tests.fuzz.batches import try_batch
 from tests.fuzz.mutants import Mutant
 from tests.fuzz.outputs import faults
-from tests.fuzz.trial import EXAMPLE, FORMATS, Failure, failures
+from tests.fuzz.trial import EXAMPLE, FORMATS, Failure, failures, turn_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fuzzer forks and sets limits")
 NOTHING = b"planted"
 """Content that no reader takes for a model, and for which faults are planted."""
 GROUP, PLACE = 2, 1
-TURN = FORMATS.index("concise")
+TURN = turn_of(0, FORMATS.index("concise"))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -90,6 +90,11 @@ class Tested(NamedTuple):
         return DEPLOYMENTS[self.turn % len(DEPLOYMENTS)]
 
     @property
+    def way(self) -> int:
+        """What the turn says besides the deployment."""
+        return self.turn // len(DEPLOYMENTS)
+
+    @property
     def size(self) -> int:
         """Size of the smallest file: if reports on all are short for it, each of them is."""
         return min(path.stat().st_size for path in self.paths)
@@ -97,7 +102,7 @@ class Tested(NamedTuple):
     @property
     def some(self) -> Tested:
         """A few of the files, other ones in another turn."""
-        start = self.turn // len(_MORE) % len(self.paths)
+        start = self.turn % len(self.paths)
         return self._replace(paths=(*self.paths[start:], *self.paths[:start])[:SOME])
 
     @property
@@ -105,10 +110,15 @@ class Tested(NamedTuple):
         return (self._replace(paths=[path]) for path in self.paths)
 
 
+def turn_of(deployment: int, way: int) -> int:
+    """Return the turn with the deployment of one number, and all else by another."""
+    return deployment % len(DEPLOYMENTS) + way * len(DEPLOYMENTS)
+
+
 def warm_up(paths: Sequence[Path], reports: Path) -> None:
     """Make once what is kept for all files."""
-    for turn in range(len(DEPLOYMENTS)):
-        failures([paths[turn % len(paths)]], reports, turn)
+    for number in range(len(DEPLOYMENTS)):
+        failures([paths[number % len(paths)]], reports, turn_of(number, number))
 
 
 def failures(
@@ -121,7 +131,7 @@ def failures(
     """
     found: list[Failure] = []
     tested = Tested(paths, reports, turn)
-    more = _MORE[turn % len(_MORE)]
+    more = _MORE[tested.way % len(_MORE)]
     with _shortcuts(tested.options), _tracebacks() as raised:
         try:
             found += _check(tested, no_models)
@@ -135,7 +145,7 @@ def failures(
 
 
 def _check(tested: Tested, no_models: Collection[Path]) -> Iterator[Failure]:
-    files = _files(tested, "json", FORMATS[tested.turn % len(FORMATS)])
+    files = _files(tested, "json", FORMATS[tested.way % len(FORMATS)])
     options = ("--isolated", "--no-cache", *tested.options, "--select", "ALL", "--jobs", "1")
     code, stdout, stderr = _run("check", *tested.paths, *options, "-o", "full", *_outputs(files))
     if code not in (0, 1):
@@ -178,7 +188,7 @@ def _is_of_file(finding: dict[str, Any]) -> bool:
 
 def _inspect(tested: Tested) -> Iterator[Failure]:
     files = _files(tested, "inspect-json")
-    looks = LOOKS[tested.turn % len(LOOKS)]
+    looks = LOOKS[tested.way % len(LOOKS)]
     options = ("--isolated", *tested.options, *looks, "-o", "text", *_outputs(files))
     code, stdout, stderr = _run("inspect", *tested.paths, *options)
     if code not in (0, 1):
@@ -230,7 +240,7 @@ def _graphs(tested: Tested) -> Iterator[Failure]:
 def _same(tested: Tested) -> Iterator[Failure]:
     for one in tested.each:
         files = _files(one, "difference")
-        yield from _difference(*one.paths, one, files)
+        yield from _difference(one.paths[0], one, files)
         if files["difference"].exists():
             told = json.loads(files["difference"].read_text(encoding="utf-8"))
             parts = [told["interface"], *((told[part] or {}).get(how) for part, how in _CHANGES)]
