@@ -1,4 +1,4 @@
-"""Faults that are planted for one mutant of a group are found, and told to be that mutant's."""
+"""Faults that are planted for one mutant of a group are found, and named as that mutant's."""
 
 from __future__ import annotations
 
