@@ -91,7 +91,7 @@ class Tested(NamedTuple):
 
     @property
     def way(self) -> int:
-        """What the turn says besides the deployment."""
+        """Part of the turn that is not the deployment."""
         return self.turn // len(DEPLOYMENTS)
 
     @property
