@@ -16,6 +16,9 @@ import pytest
 from modellint.analysis.cost import cost
 from modellint.analysis.shapes import DeployedTypes
 from modellint.formats import read_model
+from modellint.formats.problems import MalformedError
+from modellint.formats.protobuf import FieldBudget, FieldSpan, Message
+from modellint.formats.savedmodel.bodies import StatedNode
 from modellint.formats.savedmodel.facts import SavedModelFacts, TensorInfo, saved_model_facts
 from modellint.formats.savedmodel.notation import encode, field
 from modellint.formats.savedmodel.sizes import SavedModelSizes
@@ -185,6 +188,24 @@ def test_numbers_of_shapes_stay_within_bounds(
 
 def total(elements: Any) -> float | None:
     return None if elements is None else float(elements.astype("float64").sum())
+
+
+def test_a_large_file_is_read_in_windows_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["tags serve", "signature serving_default x float32 [4] -> y float32 [4]"]
+    lines += [f"node n{at} Relu {f'n{at - 1}' if at else 'x'}" for at in range(1500)]
+    whole = saved(tmp_path, "\n".join([*lines, "node y Relu n1499"]))
+    monkeypatch.setattr("modellint.formats.protobuf.READ_WHOLE", 0)
+    windowed = read_model(tmp_path)
+    assert len(whole.graph.nodes) == 1501
+    assert [each.name for each in windowed.graph.nodes] == [each.name for each in whole.graph.nodes]
+
+
+def test_a_node_counts_as_more_than_its_fields() -> None:
+    message = Message(b"\x0a\x00", FieldSpan(0, 2), budget=FieldBudget(20))
+    with pytest.raises(MalformedError, match="more than"):
+        StatedNode(message)
 
 
 def test_naming_the_file_leads_to_the_folder(tmp_path: Path) -> None:

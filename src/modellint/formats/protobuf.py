@@ -50,7 +50,15 @@ class FileWindow:
     def __getitem__(self, place: slice) -> bytes: ...
     def __getitem__(self, place: int | slice) -> int | bytes:
         if isinstance(place, slice):
-            return read_exactly(self.file, place.start, place.stop - place.start)
+            at, length = place.start - self._start, place.stop - place.start
+            if not 0 <= at <= len(self._window) - length:
+                if length > WINDOW:
+                    return read_exactly(self.file, place.start, length)
+                self._window = read_exactly(
+                    self.file, place.start, max(min(WINDOW, self._size - place.start), length)
+                )
+                self._start, at = place.start, 0
+            return self._window[at : at + length]
         at = place - self._start
         if not 0 <= at < len(self._window):
             self._window = read_exactly(self.file, place, min(WINDOW, self._size - place))
@@ -98,6 +106,11 @@ class FieldBudget:
     fields: int = MOST_FIELDS
     short: dict[bytes, tuple[str, Message]] = member(default_factory=dict)
 
+    def take(self, fields: int) -> None:
+        self.fields -= fields
+        if self.fields < 0:
+            raise MalformedError("corrupt", f"more than {MOST_FIELDS} fields")
+
 
 class FieldSpan(NamedTuple):
     """Place of a field's content in the file."""
@@ -135,11 +148,14 @@ class Message:
 
     def _locate(self) -> dict[int, list[int | FieldSpan]]:
         found: dict[int, list[int | FieldSpan]] = {}
-        data, position, end = self.data, self.span.offset, self.span.end
+        budget = self._budget
+        data, position, end, base = self.data, self.span.offset, self.span.end, 0
+        if isinstance(data, FileWindow) and self.span.length <= WINDOW:
+            data, position, end, base = data[position:end], 0, self.span.length, position
         while position < end:
-            self._budget.fields -= 1
-            if self._budget.fields < 0:
-                raise MalformedError("corrupt", f"more than {MOST_FIELDS} fields")
+            budget.fields -= 1
+            if budget.fields < 0:
+                budget.take(0)
             begin = position
             tag = data[position]
             if tag < 0x80:  # as nearly always
@@ -156,16 +172,16 @@ class Message:
                     position += 1
                 else:
                     length, position = read_varint(data, position, end)
-                content = FieldSpan(position, length)
+                content = FieldSpan(base + position, length)
                 position += length
             elif wire in _FIXED:
-                content = FieldSpan(position, _FIXED[wire])
+                content = FieldSpan(base + position, _FIXED[wire])
                 position += _FIXED[wire]
             else:
-                detail = f"unknown wire type {wire} at byte {begin}"
-                raise MalformedError("corrupt", detail, offset=begin)
+                detail = f"unknown wire type {wire} at byte {base + begin}"
+                raise MalformedError("corrupt", detail, offset=base + begin)
             if position > end:
-                raise self._overrun(position)
+                raise self._overrun(base + position)
             found.setdefault(tag >> 3, []).append(content)
         return found
 
@@ -177,6 +193,10 @@ class Message:
         return MalformedError(
             "corrupt", f"a field is declared {position - end} bytes too long", offset=end
         )
+
+    def charge(self, fields: int) -> None:
+        """Count work on the message like that on so many fields, against the same limit."""
+        self._budget.take(fields)
 
     def __contains__(self, field: int) -> bool:
         return field in self.fields

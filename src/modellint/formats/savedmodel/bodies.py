@@ -13,6 +13,8 @@ from modellint.formats.savedmodel.types import tensor_type
 from modellint.model import DType
 
 _CONTROL = "^"
+_WORK = 24
+"""Fields that take as long to read as a node takes besides its own."""
 
 
 class ResultSource(NamedTuple):
@@ -41,6 +43,7 @@ class StatedNode:
     __slots__ = ("_message", "name", "op", "sources")
 
     def __init__(self, message: Message) -> None:
+        message.charge(_WORK)
         self._message = message
         self.name = message.text(1)
         self.op = message.text(2)
