@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -97,8 +96,10 @@ class _Resolved:
         """Expect nothing: all is on this machine."""
 
     def fill(self, paths: Iterable[Path]) -> None:
+        from shutil import copyfile  # which loads three libraries for compression
+
         for path in paths:
-            shutil.copyfile(self._real(path), path)
+            copyfile(self._real(path), path)
             self._filled.append(path)
 
     def trouble(self, path: Path) -> str:
