@@ -376,3 +376,53 @@ def test_weights_alone_may_not_fit_where_a_cache_is_not_known(tmp_path: Path) ->
     assert "'lxama'" in estimate.unknown_cache
     assert estimate.verdict is None
     assert memory(model, small(1e-6)).verdict == "does not fit"
+
+
+@pytest.mark.parametrize(
+    ("channels", "results", "planned", "stored"),
+    [(400, 250, 8_358_400, 400_256), (256, 391, 8_758_272, 132), (512, 402, 9_249_280, 132)],
+)
+def test_equal_elements_are_stored_up_to_a_number(
+    channels: int, results: int, planned: int, stored: int
+) -> None:
+    """As TensorRT for RTX 1.7.1 plans them: up to 100,000."""
+    model = graph(
+        "w = ConstantOfShape<value = float[1] {0.5}>(s) y = Conv(x, w)",
+        f"float[1,{channels},8,8] x", f"float[1,{results},8,8] y",
+        weights=f"int64[4] s = {{{results}, {channels}, 1, 1}}",
+    )  # fmt: skip
+    estimate = memory(model, Deployment(runtime="tensorrt-rtx"))
+    tensors = estimate.activations.expected + estimate.workspace.expected
+    assert tensors == pytest.approx(planned, rel=0.03)
+    assert estimate.weights.expected == pytest.approx(stored, abs=300)
+
+
+def test_many_equal_elements_are_computed_beside_everything() -> None:
+    """Nothing before their use can have their memory: TensorRT for RTX 1.7.1 plans so from 2^20."""
+    wide = _computed_at_the_end(512)
+    assert wide - _computed_at_the_end(511) >= 4 << 20
+
+
+def _computed_at_the_end(channels: int) -> int:
+    """Return the activations of a large tensor, and a constant that is only read after it."""
+    model = graph(
+        "w = ConstantOfShape<value = float[1] {0.5}>(s) a = Softmax(x) b = Softmax(a) "
+        "p = MaxPool<kernel_shape = [64, 64], strides = [64, 64]>(b) y = Conv(p, w)",
+        "float[1,2048,64,64] x", f"float[1,{channels},1,1] y",
+        weights=f"int64[4] s = {{{channels}, 2048, 1, 1}}",
+    )  # fmt: skip
+    return memory(model, Deployment(runtime="tensorrt-rtx")).activations.expected
+
+
+def test_what_is_inside_a_node_is_planned_as_the_graph_is() -> None:
+    """The body of a Loop copies into blocks of channels, too, as ONNX Runtime 1.32's does."""
+    image = "float[1,32,64,64]"
+    conv = "Conv<pads = [1, 1, 1, 1]>"
+    body = f"b = {conv}(a, w) c = Relu(b) d = {conv}(c, w) e = Relu(d) k2 = Identity(k)"
+    inner = f"then (int64 i, bool k, {image} a) => (bool k2, {image} e) {{{body}}}"
+    model = graph(
+        f"w = ConstantOfShape(s) l = Loop<body = {inner}>(m, t, x) y = Relu(l)",
+        f"{image} x, bool t", f"{image} y", weights="int64 m = {5}, int64[4] s = {32, 32, 3, 3}",
+    )  # fmt: skip
+    planned = memory(model, Deployment(runtime="onnxruntime")).activations.expected
+    assert planned == 1_048_576  # the block that it requests from the second round on

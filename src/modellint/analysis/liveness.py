@@ -64,6 +64,8 @@ class Task:
     """Indices of tasks whose results it reads."""
     inside: int = 0
     """Bytes needed only while it runs: the peak of its subgraphs, or workspace."""
+    copied: int = 0
+    """Bytes of what it reads that are copied into another layout first."""
 
 
 class Layout:
@@ -255,16 +257,17 @@ def lay_out(
     *,
     joins: bool = False,
     widens: bool = False,
+    ahead: Sequence[Value] = (),
     fills: Sequence[Value] = (),
 ) -> Layout:
     """Return the tasks and buffers of a graph whose nodes run in these groups.
 
     A tensor that is read only inside its group stays in registers and has no buffer. With `joins`,
     the inputs of a Concat are written directly into its output. With `widens`, what is quantized
-    is kept as integers only for readers that compute on integers. `fills` are constants that are
-    computed at the start of every run.
+    is kept as integers only for readers that compute on integers. `ahead` and `fills` are constants
+    that are computed in every run: at its start, and right before the group that reads them first.
     """
-    return _LivenessBuilder(graph, groups, folding, joins, widens, fills).layout
+    return _LivenessBuilder(graph, groups, folding, joins, widens, ahead, fills).layout
 
 
 class _LivenessBuilder:
@@ -275,25 +278,47 @@ class _LivenessBuilder:
         folding: Folding,
         joins: bool,
         widens: bool,
+        ahead: Sequence[Value],
         fills: Sequence[Value],
     ) -> None:
         self.layout = Layout()
         self._folding = folding
         self._group_of = {id(node): at for at, nodes in enumerate(groups) for node in nodes}
-        self._shift = 1 if fills else 0
+        self._step_of: dict[int, int] = {}
+        """Index of each group's task."""
         self._buffers: dict[int, int] = {}
+        self._unfilled = {folding.content(value): value for value in fills}
         self._fills: dict[int, int] = {}
+        """Buffers of constants that are computed in the run, by content."""
+        self._fill_steps: dict[int, int] = {}
         self._weights: set[int] = set()
         self._widens = widens
         self._home = _joined_into(graph, folding) if joins else {}
         for value in graph.inputs:
             if not value.is_constant:
                 self._buffers[id(value)] = self._new(value, held=True)
-        if fills:
-            self._fills = {folding.content(v): self._new(v, held=False) for v in fills}
-            self.layout.tasks.append(Task((), (), tuple(self._fills.values())))
+        for value in ahead:
+            self._fill(value)
         for at, nodes in enumerate(groups):
-            self.layout.tasks.append(self._task(at, nodes))
+            if self._unfilled:
+                self._fill_for(nodes)
+            task = self._task(at, nodes)
+            self._step_of[at] = len(self.layout.tasks)
+            self.layout.tasks.append(task)
+
+    def _fill_for(self, nodes: tuple[Node, ...]) -> None:
+        """Add tasks that compute the constants which these nodes are the first to read."""
+        for source in chain.from_iterable(map(_sources, nodes)):
+            if not self._folding.is_constant(source):
+                continue
+            value = self._unfilled.pop(self._folding.content(source), None)
+            if value is not None:
+                self._fill(value)
+
+    def _fill(self, value: Value) -> None:
+        found = self._fills[self._folding.content(value)] = self._new(value, held=False)
+        self._fill_steps[found] = len(self.layout.tasks)
+        self.layout.tasks.append(Task((), (), (found,)))
 
     def _task(self, at: int, nodes: tuple[Node, ...]) -> Task:
         reads: dict[int, None] = {}
@@ -308,9 +333,11 @@ class _LivenessBuilder:
                     reads[found] = None
                     if not may_replace:
                         whole.add(found)
-                maker = self._group_of.get(id(source.producer))
-                if maker is not None and maker != at:
-                    after[maker + self._shift] = None
+                    if found in self._fill_steps:
+                        after[self._fill_steps[found]] = None
+                maker = self._step_of.get(self._group_of.get(id(source.producer), at))
+                if maker is not None:
+                    after[maker] = None
             for result in node.outputs:
                 if result is not None:
                     self._write(node, result, at, writes)
@@ -536,7 +563,7 @@ def profile(
     timeline, now = [], 0
     for step, task in enumerate(order):
         now += change[step]
-        timeline.append(now + task.inside)
+        timeline.append(now + task.inside + task.copied)
     return Profile(tuple(order), tuple(timeline), tuple(tensors))
 
 

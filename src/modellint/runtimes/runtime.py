@@ -48,8 +48,18 @@ class RuntimeMemory:
     """True if the inputs of a Concat are written directly into its output."""
     computes_constants: bool = False
     """True if products of constants are computed in every run."""
-    fills_anew: bool = False
-    """True if constants from ConstantOfShape are computed in every run, not stored."""
+    fills_above: int = 0
+    """Elements above which constants from ConstantOfShape are computed in every run; 0 for never.
+
+    Those of fewer elements are stored.
+    """
+    ahead_from: int = 0
+    """Operations from which what needs no input has a stream of its own.
+
+    It runs beside everything that comes before its first use.
+    """
+    branches: bool = True
+    """True if branches run at once."""
     parallel_work: int = 0
     """Multiply-accumulates of a run above which branches run one after the other; 0 for never."""
     gathers: bool = False

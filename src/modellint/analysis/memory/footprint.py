@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 
 from modellint.analysis.assume import settle
 from modellint.analysis.blocked import BlockedLayout
@@ -37,12 +38,12 @@ from modellint.analysis.memory.planner import (
     plan,
     without_held,
 )
-from modellint.analysis.memory.weights import DeployedWeights, deployed_weights, is_fill
+from modellint.analysis.memory.weights import DeployedWeights, deployed_weights, is_fill, is_stored
 from modellint.analysis.positions import positions_suffice
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
-from modellint.model import Graph, Model, Node, Value
+from modellint.model import Graph, Model, Node, Value, element_count
 from modellint.operators import Trait, having, names
 from modellint.runtimes import RuntimeMemory
 from modellint.targets.deployment import Deployment
@@ -109,7 +110,7 @@ class Footprint:
 
     @cached_property
     def stored_weights(self) -> DeployedWeights:
-        made_anew = frozenset(map(id, self._fills))
+        made_anew = frozenset(map(id, chain(*self._fills)))
         return deployed_weights(self.model, self._folding, self._deployment, made_anew)
 
     @cached_property
@@ -244,7 +245,10 @@ class Footprint:
 
     @cached_property
     def _plans(self) -> list[BufferPlan]:
-        return [plan(self._as_planned(program), self._runtime) for program in self.programs]
+        return [self._plan(program, self.model.graph) for program in self.programs]
+
+    def _plan(self, program: Program, graph: Graph) -> BufferPlan:
+        return plan(self._as_planned(program, graph), self._runtime)
 
     def _program(self, graph: Graph, *, joins: bool = False) -> Program:
         layout = self._layout(graph, joins=joins)
@@ -252,13 +256,18 @@ class Footprint:
 
     def _layout(self, graph: Graph, *, joins: bool) -> Layout:
         grouping = find_grouping(graph, self._folding, self._runtime, narrow=self._narrow)
-        fills = self._fills if graph.parent is None else ()
-        if fills:  # which of them are equal may depend on sizes
-            widens = self._runtime.widens_products
-            return lay_out(
-                graph, grouping.groups, self._folding, joins=joins, widens=widens, fills=fills
-            )
-        return grouping.layout(self._folding, joins=joins)
+        ahead, needed = self._fills
+        if graph.parent is not None or not (ahead or needed):
+            return grouping.layout(self._folding, joins=joins)
+        return lay_out(  # not kept: which of them are equal may depend on sizes
+            graph,
+            grouping.groups,
+            self._folding,
+            joins=joins,
+            widens=self._runtime.widens_products,
+            ahead=ahead,
+            fills=needed,
+        )
 
     def _in_layout(self, program: Program, graph: Graph) -> Program:
         """Add the cost of the convolutions' own layout, and hide their tensors from the planner."""
@@ -269,20 +278,18 @@ class Footprint:
             program.is_busy = self._is_busy(graph)
         if self._runtime.computes_constants:
             folded = filter(self._folding.is_folded, graph.nodes)
-            program.beside = sum(node.op_type in PRODUCTS for node in folded)
+            program.beside = sum(map(self._runs_beside, folded))
         return program
 
-    def _as_planned(self, program: Program) -> Program:
+    def _as_planned(self, program: Program, graph: Graph) -> Program:
         """Return the program as a planner sees it that overwrites, and converts layouts."""
         if self._runtime.in_place:
             tasks = [_without_overwriting(task) for task in program.tasks]
             program = replace(program, tasks=tasks)
-        if not self._runtime.blocks_channels or not self.model.graph.by_op.get("Conv"):
+        if not self._runtime.blocks_channels or not graph.by_op.get("Conv"):
             return program
         kernels = [task.nodes for task in program.tasks]
-        layout = BlockedLayout(
-            self.model.graph, self._known_shape, self._folding.is_constant, kernels
-        )
+        layout = BlockedLayout(graph, self._known_shape, self._folding.is_constant, kernels)
         return with_conversions(program, layout)
 
     def _known_shape(self, value: Value | None) -> tuple[int, ...]:
@@ -302,6 +309,12 @@ class Footprint:
         convolutions = (node for name in CONVOLUTIONS for node in graph.by_op.get(name, ()))
         return sum(map(self._known_macs, convolutions)) > self._runtime.parallel_work
 
+    def _runs_beside(self, node: Node) -> bool:
+        """Return True for a product that waits for nothing, and is worth a stream of its own."""
+        if node.op_type not in PRODUCTS or 2 * self._known_macs(node) < self._runtime.ahead_from:
+            return False
+        return all(value is None or is_stored(value) for value in node.inputs)
+
     def _known_macs(self, node: Node) -> int:
         try:
             return node_work(node, self._folding.types).macs or 0
@@ -317,18 +330,23 @@ class Footprint:
         return tuple(find_fillings(self.model.graph.ordered, self._folding, multiple))
 
     @cached_property
-    def _fills(self) -> tuple[Value, ...]:
-        """Return weights that the runtime computes at the start of every run."""
-        if not self._runtime.fills_anew:
-            return ()
-        return tuple(value for value in self._folding.weights() if is_fill(value))
+    def _fills(self) -> tuple[list[Value], list[Value]]:
+        """Return weights that are computed in every run: at its start, and when they are needed."""
+        ahead: list[Value] = []
+        needed: list[Value] = []
+        runtime = self._runtime
+        for value in self._folding.weights() if runtime.fills_above else ():
+            count = element_count(self._types.shape(value)) or 0
+            if count > runtime.fills_above and is_fill(value):
+                (ahead if count >= runtime.ahead_from else needed).append(value)
+        return ahead, needed
 
     def _inside(self, node: Node) -> int:
         """Return the memory of the largest branch, or of a loop's body."""
         key = id(node)
         if key not in self._nested:
             graphs = node.subgraphs.values()
-            plans = (plan(self._program(graph), self._runtime) for graph in graphs)
+            plans = (self._plan(self._program(graph), graph) for graph in graphs)
             self._nested[key] = max((each.nbytes for each in plans), default=0)
         return self._nested[key]
 

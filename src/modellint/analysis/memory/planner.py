@@ -43,20 +43,19 @@ def plan(program: Program, runtime: RuntimeMemory) -> BufferPlan:
         in_place=runtime.in_place,
         recycles=runtime.recycles,
     )
-    streams = parallel_branches(program)
+    streams = parallel_branches(program) if runtime.branches else [1] * len(program.tasks)
     tensors = _kept_from_others(program, played.tensors, streams)
     begins: dict[int, list[Alive]] = {}
     for tensor in tensors:
         begins.setdefault(tensor.first, []).append(tensor)
-    ends = {tensor.last for tensor in tensors}
     block = _Block(fits_best=runtime.fits_best)
     bare = full = 0
     for step, task in enumerate(program.tasks):
-        if step - 1 in ends:
-            block.release(step)
+        block.release(step)
+        if task.copied:
+            bare = max(bare, block.place(_aligned(task.copied, runtime), step))
         for tensor in begins.get(step, ()):
-            size = -(-tensor.nbytes // runtime.alignment) * runtime.alignment
-            bare = max(bare, block.place(size, tensor.last))
+            bare = max(bare, block.place(_aligned(tensor.nbytes, runtime), tensor.last))
         scratch = [runtime.scratch] * streams[step] if has_product(task) else []
         if task.inside:
             bare = max(bare, block.end_with([task.inside], step))
@@ -87,9 +86,11 @@ class _Block:
 
     def release(self, step: int) -> None:
         """Release memory last used in the step before `step`."""
-        for each in self._ending.pop(step - 1, ()):
+        ended = self._ending.pop(step - 1, ())
+        for each in ended:
             del self._placed[bisect_left(self._placed, each)]
-        self._hopeless = math.inf
+        if ended:
+            self._hopeless = math.inf
 
     def place(self, size: int, last: int) -> int:
         """Allocate from a hole that fits; return the end."""
@@ -118,6 +119,10 @@ class _Block:
         return top
 
 
+def _aligned(nbytes: int, runtime: RuntimeMemory) -> int:
+    return -(-nbytes // runtime.alignment) * runtime.alignment
+
+
 def without_held(program: Program) -> Program:
     """Remove the caller's inputs and outputs."""
     buffers = [
@@ -144,13 +149,13 @@ def add_copies(program: Program, types: DeployedTypes, *, narrow: bool) -> None:
     for at, task in enumerate(program.tasks):
         images = [buffers[read] for read in task.reads if buffers[read].held]
         results = [buffers[written] for written in task.writes if buffers[written].held]
-        copies = 0
+        before = after = 0
         if images and _has_convolution(task):
-            copies += sum(_image_copy(image, types, narrow) for image in images)
+            before = sum(_image_copy(image, types, narrow) for image in images)
         if results and has_product(task):
-            copies += sum(result.nbytes * _copies(result, types) for result in results)
-        if copies:
-            program.tasks[at] = replace(task, inside=task.inside + copies)
+            after = sum(result.nbytes * _copies(result, types) for result in results)
+        if before or after:
+            program.tasks[at] = replace(task, inside=task.inside + after, copied=before)
 
 
 def _image_copy(buffer: Buffer, types: DeployedTypes, narrow: bool) -> int:
@@ -180,8 +185,8 @@ def parallel_branches(program: Program, most: int = MOST_STREAMS) -> Sequence[in
     tasks, beside = program.tasks, program.beside
     streams = [min(1 + beside * _has_convolution(task), most) for task in tasks]
     busy = [at for at, task in enumerate(tasks) if has_product(task)]
-    if program.is_busy or any(not task.nodes for task in tasks) or len(busy) > CROWD:
-        return streams  # weights computed in the run prevent parallel branches
+    if program.is_busy or len(busy) > CROWD:
+        return streams
     for at, count in zip(busy, _widths(tasks, busy, most), strict=True):
         streams[at] = min(count + beside * _has_convolution(tasks[at]), most)
     return streams

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.folding import Folding
-from modellint.analysis.folding_ops import SMALL
 from modellint.analysis.memory.fusion import PRODUCTS
 from modellint.analysis.precision import weight_dtype
 from modellint.base.records import dataclass
@@ -14,6 +15,8 @@ from modellint.targets.deployment import Deployment
 
 _FILLING = having(Trait.VIEW, Trait.CAST, Trait.BROADCAST)
 """Ops that keep a tensor of identical elements as such."""
+_ARRANGING = having(Trait.VIEW, Trait.CAST, Trait.TRANSPOSE)
+"""Ops on constants that are done before the first run."""
 _DEQUANTIZES = having(Trait.DEQUANTIZE)
 _SHAPE_BYTES = 1024
 """Maximum size of integer tensors that are shapes and axes, which stay on the host."""
@@ -74,15 +77,25 @@ def deployed_weights(
 
 
 def is_fill(value: Value) -> bool:
-    """Return True for a large constant of identical elements, which is not worth storing."""
-    node = value.producer
+    """Return True for a constant of identical elements that a ConstantOfShape makes."""
+    node = _origin(value, _FILLING).producer
+    return node is not None and node.op_type == "ConstantOfShape"
+
+
+def is_stored(value: Value) -> bool:
+    """Return True for a stored constant, as it is or only arranged in another way."""
+    return _origin(value, _ARRANGING).is_constant
+
+
+def _origin(value: Value, ops: Container[str]) -> Value:
+    """Return the value that these ops make a value from, each from its first input."""
     for _ in range(LONGEST):
-        if node is None or node.op_type not in _FILLING:
+        node = value.producer
+        source = node.input(0) if node is not None and node.op_type in ops else None
+        if source is None:
             break
-        source = node.input(0)
-        node = source.producer if source is not None else None
-    count = element_count(value.shape)
-    return node is not None and node.op_type == "ConstantOfShape" and (count or 0) > SMALL
+        value = source
+    return value
 
 
 def _deployed(value: Value, dtype: DType, precision: str | None) -> DType:

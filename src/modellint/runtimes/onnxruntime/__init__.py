@@ -21,6 +21,7 @@ RUNTIME = Runtime(
     memory=RuntimeMemory(
         fuses=False,
         fuses_attention=False,
+        branches=False,
         blocks_channels=True,
         alignment=256,
         in_place=True,

@@ -14,7 +14,8 @@ MEMORY = RuntimeMemory(
     changes_layout=True,
     joins=True,
     computes_constants=True,
-    fills_anew=True,
+    fills_above=100_000,
+    ahead_from=1 << 20,
     parallel_work=8_000_000_000,
 )
 
