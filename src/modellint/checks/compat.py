@@ -169,6 +169,8 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
             version = imported.get(normal_domain(node.domain))
             if node.domain not in STANDARD_DOMAINS or version is None:
                 continue
+            if all(is_skipped(each, context.deployment.runtime) for each in nodes):
+                continue
             if context.model.function_of(node) is not None or _schema(node, version) is not None:
                 continue
             first = _first_version(node.op_type, normal_domain(node.domain))
@@ -179,6 +181,14 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
                 continue
             variant, milder = "" if first else "nowhere", _mildly(context, node)
             yield Hit(node, facts, variant=variant, count=len(nodes), severity=milder)
+
+
+def is_skipped(node: Node, runtime_name: str | None) -> bool:
+    """Return True for a node without inputs and outputs that the runtime does not look at."""
+    if node.inputs or node.outputs:
+        return False
+    runtime = find_runtime(runtime_name)
+    return runtime is not None and runtime.loading.skips_unwired
 
 
 def _answer(context: Context, node: Node, version: int) -> Answer | None:
@@ -228,6 +238,8 @@ def unknown_domain(context: Context) -> Iterator[Hit]:
         for op, nodes in graph.by_op.items():
             node = nodes[0]
             if node.domain in defined or is_of_training(node):
+                continue
+            if all(is_skipped(each, context.deployment.runtime) for each in nodes):
                 continue
             if node.domain in context.options["known-domains"]:
                 continue

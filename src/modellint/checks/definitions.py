@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from modellint.base.records import dataclass
-from modellint.checks.compat import find_schema, graphs_with_imports
+from modellint.checks.compat import find_schema, graphs_with_imports, is_skipped
 from modellint.formats.onnx.facts import normal_domain
 from modellint.model import Attribute, AttributeRef, Graph, Model, Node, Tensor, Value
 from modellint.model.dtypes import UNDEFINED
@@ -129,7 +129,7 @@ def contradictions(model: Model, deployment: Deployment) -> list[tuple[Node, Seq
                 continue
             for node in nodes:
                 made = list(mistakes(node, definition, typed=typed))
-                if made:
+                if made and not is_skipped(node, deployment.runtime):
                     found.append((node, made))
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
+from modellint.checks.compat import is_skipped
 from modellint.checks.definitions import contradictions
 from modellint.checks.leniency import (
     is_found_by_tensorrt,
@@ -22,7 +23,10 @@ def shapes_contradict(context: Context) -> Iterator[Hit]:
     found = context.model.infer_strictly().contradiction
     if found is None or not any(context.nodes(found.op_type)):
         return  # nothing, or a node of an operator's own body
-    node = _find(context.model, found)
+    nodes = _find(context.model, found)
+    if any(is_skipped(each, context.deployment.runtime) for each in nodes):
+        return
+    node = nodes[0] if len(nodes) == 1 else None
     if node is not None and _is_told(context, node):
         return
     label = node.label if node is not None else found.node
@@ -63,11 +67,10 @@ def contradicts_operator(context: Context) -> Iterator[Hit]:
             yield Hit(node, found[0].facts, variant=found[0].kind, severity=Severity.WARNING)
 
 
-def _find(model: Model, contradiction: Contradiction) -> Node | None:
-    """Return the node of a contradiction, unless ambiguous."""
-    nodes = [
+def _find(model: Model, contradiction: Contradiction) -> list[Node]:
+    """Return the nodes of which a contradiction may have been found."""
+    return [
         node
         for node in model.nodes(functions=True)
         if node.op_type == contradiction.op_type and node.name == contradiction.node
     ]
-    return nodes[0] if len(nodes) == 1 else None

@@ -83,6 +83,8 @@ class Loading:
     """Kinds of problems of a file in spite of which it loads it."""
     by_name: bool = False
     """True if it looks operators up by name, whatever operator sets the file imports."""
+    skips_unwired: bool = False
+    """True if it does not look at nodes that have neither inputs nor outputs."""
 
 
 @dataclass(frozen=True, slots=True)
