@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 OWN = ("operator", "type", "form")
 """Causes that are about a node itself, not about its dims or its neighbors."""
 
+_WEIGHTS = ("gguf", "safetensors")
+"""Formats without a graph that some runtimes load as models."""
+
 
 def nothing_accelerated(context: Context) -> Iterator[Hit]:
     """A model of which the accelerator takes no node."""
@@ -218,16 +221,31 @@ def _is_island(found: UnitPlacement, link: Link) -> bool:
 def format_not_loaded(context: Context) -> Iterator[Hit]:
     """A file of another format than the only one that the runtime loads."""
     runtime, model = find_runtime(context.deployment.runtime or ""), context.model
-    if runtime is None or runtime.input is None or not model.has_graph:
+    if runtime is None or runtime.input is None or is_loaded(context):
         return
-    if dialect_of(model.format) not in runtime.input.dialects:
-        facts = {
-            "runtime": runtime.title,
-            "loads": runtime.input.title,
-            "format": format_title(model.format),
-            "advice": runtime.input.advice,
-        }
+    is_named = not context.deployment.is_assumed("runtime")
+    if runtime.input.if_named and not is_named:
+        return
+    if not model.has_graph and not (is_named and model.format in _WEIGHTS):
+        return
+    facts = {
+        "runtime": runtime.title,
+        "loads": runtime.input.title,
+        "format": format_title(model.format),
+        "advice": runtime.input.advice,
+    }
+    if runtime.input.is_end:
+        yield Hit(None, facts, "end", Severity.ERROR if is_named else None)
+    elif model.has_graph:
         yield Hit(None, facts)
+
+
+def is_loaded(context: Context) -> bool:
+    """Return False if the runtime is known not to load the file's format."""
+    runtime, format = find_runtime(context.deployment.runtime or ""), context.model.format
+    if runtime is None or runtime.input is None:
+        return True
+    return runtime.input.takes(format, dialect_of(format))
 
 
 def no_webnn_graph(context: Context) -> Iterator[Hit]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from modellint.checks.api import Context, Hit
+from modellint.checks.placement import is_loaded
 from modellint.model import format_shape, product
 from modellint.targets.deployment import ShapeProfile
 from modellint.targets.profiles import InputProfile, dim_ranges, input_profiles, symbol_ranges
@@ -14,7 +15,7 @@ from modellint.targets.profiles import InputProfile, dim_ranges, input_profiles,
 def profile_missing(context: Context) -> Iterator[Hit]:
     """Models with open dims, none of which the configuration sets."""
     dynamic = [profile for profile in _profiles(context) if profile.is_dynamic]
-    if not dynamic or any(_is_told(profile) for profile in dynamic):
+    if not dynamic or any(_is_told(profile) for profile in dynamic) or not is_loaded(context):
         return
     names = [profile.value.name for profile in dynamic]
     if not context.deployment.shapes.keys().isdisjoint(names):

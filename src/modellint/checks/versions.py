@@ -12,6 +12,7 @@ from modellint.analysis.precision import stored_precision
 from modellint.base.expressions import late
 from modellint.base.files import open_regular
 from modellint.checks.api import Context, Hit
+from modellint.checks.placement import is_loaded
 from modellint.checks.repeats import folded
 from modellint.model import Model
 from modellint.operators import Trait, names
@@ -35,6 +36,8 @@ def precision_not_in_graph(context: Context) -> Iterator[Hit]:
     """A 16-bit precision that only a flag of earlier builders could give to a float32 graph."""
     deployment, model = context.deployment, context.model
     if deployment.precision not in FLOATS or not _is_strongly_typed(deployment):
+        return
+    if not is_loaded(context):
         return
     if _is_quantized(context):
         return  # the graph states what its author wants, and floats are the rest

@@ -42,7 +42,7 @@ def not_placed(opened: OpenModel, deployment: Deployment) -> str:
     accepted = runtime.input if runtime is not None else None
     if runtime is None or accepted is None or not opened.model.has_graph:
         return ""
-    if dialect_of(opened.model.format) in accepted.dialects:
+    if accepted.takes(opened.model.format, dialect_of(opened.model.format)):
         return ""
     return f"{runtime.title} loads {accepted.title} only. {accepted.advice}"
 

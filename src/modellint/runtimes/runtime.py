@@ -132,6 +132,15 @@ class Input:
     advice: str
     """Advice on how models of other formats become such files."""
     source: str
+    formats: tuple[str, ...] = ()
+    """Formats of other dialects, of which it does not load all."""
+    is_end: bool = False
+    """True if a file of another format is a mistake, rather than what is converted later on."""
+    if_named: bool = False
+    """True if devices that it is the default on run other runtimes, which load other files."""
+
+    def takes(self, format: str, dialect: str) -> bool:
+        return format in self.formats or dialect in self.dialects
 
 
 BY_THE_STANDARD = Loading()

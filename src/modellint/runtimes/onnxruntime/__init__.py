@@ -7,7 +7,7 @@ from modellint.runtimes.execution import Executor
 from modellint.runtimes.optimizer import Optimizer
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Gpu, Probe
-from modellint.runtimes.runtime import Loading, Runtime, RuntimeMemory
+from modellint.runtimes.runtime import Input, Loading, Runtime, RuntimeMemory
 
 
 def ability(gpu: Gpu) -> str:
@@ -34,6 +34,15 @@ RUNTIME = Runtime(
         unique_node_names=True,
         tolerates=frozenset({"duplicate-initializer", "duplicate-constant"}),
         skips_unwired=True,
+    ),
+    input=Input(
+        ("onnx",),
+        "ONNX files and its own (.ort)",
+        "Export or convert the model to ONNX (`python -m tf2onnx.convert` converts TensorFlow's and"
+        " TFLite files), and check that file.",
+        "https://onnxruntime.ai/docs/performance/model-optimizations/ort-format-models.html",
+        is_end=True,
+        if_named=True,
     ),
     tables=Path(__file__).parent,
     measured_on_cpu=True,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from modellint.runtimes.execution import Executor
 from modellint.runtimes.probe import Device, Gpu, Level, Probe, Reach
-from modellint.runtimes.runtime import Loading, Runtime
+from modellint.runtimes.runtime import Input, Loading, Runtime
 
 
 def ability(gpu: Gpu) -> str:
@@ -20,6 +20,16 @@ RUNTIME = Runtime(
     "OpenVINO",
     loading=Loading(
         by_name=True, tolerates=frozenset({"duplicate-initializer", "duplicate-constant"})
+    ),
+    input=Input(
+        # PyTorch's programs and GGUF are read by its Python packages.
+        ("openvino", "tflite", "savedmodel", "torch", "keras", "gguf"),
+        "OpenVINO IR, ONNX, TensorFlow's and TFLite files",
+        "Convert the model with `ovc`, or export it to ONNX, and check that file.",
+        "https://docs.openvino.ai/2026/openvino-workflow/model-preparation.html",
+        formats=("onnx", "onnx-text"),
+        is_end=True,
+        if_named=True,
     ),
     tables=Path(__file__).parent,
     executor=Executor(

@@ -5,7 +5,7 @@ from pathlib import Path
 from modellint.base.install import install_command
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Capability, Device, Gpu, Level, Probe, Reach
-from modellint.runtimes.runtime import Runtime, RuntimeMemory
+from modellint.runtimes.runtime import Input, Runtime, RuntimeMemory
 
 # Read from the plans of TensorRT for RTX: see docs/accuracy.md.
 MEMORY = RuntimeMemory(
@@ -17,6 +17,15 @@ MEMORY = RuntimeMemory(
     fills_above=100_000,
     ahead_from=1 << 20,
     parallel_work=8_000_000_000,
+)
+
+INPUT = Input(
+    ("tensorrt",),
+    "ONNX files and its own engines",
+    "Export the model to ONNX, and check that file.",
+    "https://docs.nvidia.com/deeplearning/tensorrt/latest/architecture/architecture-overview.html",
+    formats=("onnx", "onnx-text"),
+    is_end=True,
 )
 
 
@@ -57,6 +66,7 @@ RUNTIME = Runtime(
     usual_precision="fp16",
     memory=MEMORY,
     tables=Path(__file__).parent,
+    input=INPUT,
     placing=DLA,
     probe=Probe(
         code=f"{__name__}.probe",

@@ -41,6 +41,7 @@ RUNTIME = Runtime(
     usual_precision="fp16",
     builder="tensorrt",
     memory=MEMORY,
+    input=tensorrt.INPUT,
     tables=Path(__file__).parent,
     probe=Probe(
         code=f"{tensorrt.__name__}.probe",
