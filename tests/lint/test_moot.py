@@ -38,3 +38,12 @@ def test_a_refusal_leaves_out_what_is_of_use_only_to_a_model_that_loads(
 def test_a_model_that_loads_keeps_all(tmp_path: Path) -> None:
     project(tmp_path, {"modellint.toml": SELECTED, "m.onnx": TAKEN})
     assert sorted(codes("--runtime", "tensorrt", "m.onnx", cwd=tmp_path)) == ["DYN003", "TRT024"]
+
+
+def test_what_an_accepted_refusal_hides_is_new_once_it_is_repaired(tmp_path: Path) -> None:
+    project(tmp_path, {"modellint.toml": SELECTED, "m.onnx": REFUSED})
+    command = ("--runtime", "tensorrt", "m.onnx", "--baseline", "known.json")
+    codes(*command, "--write-baseline", cwd=tmp_path)
+    assert codes(*command, cwd=tmp_path) == []
+    project(tmp_path, {"m.onnx": TAKEN})
+    assert sorted(codes(*command, cwd=tmp_path)) == ["DYN003", "TRT024"]
