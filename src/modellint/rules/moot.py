@@ -15,7 +15,7 @@ def without_moot(findings: Sequence[Finding], rules: Iterable[Rule]) -> list[Fin
     """Return a model's findings without those that a refusal makes moot.
 
     A suppressed refusal does not count: the user knows better. Nor does one by another runtime.
-    One that a baseline accepts still counts: it is true, and what it hides is new once it is repaired.
+    One that a baseline accepts still counts: it is true, and what it hides is new without it.
     """
     if len(findings) < 2:  # a refusal, and what it makes moot
         return list(findings)
