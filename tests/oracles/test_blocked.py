@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,9 +16,9 @@ from modellint.base.store import kept_toml
 ort = pytest.importorskip("onnxruntime")
 
 TABLE = kept_toml(Path(blocked.__file__).with_suffix(".toml"))
-POOL = {"kernel_shape": [3, 3], "pads": [1] * 4}
+POOL: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1] * 4}
 SEVERAL = ("Add", "Concat", "Mul", "Sum")
-ATTRIBUTES = {
+ATTRIBUTES: dict[str, dict[str, Any]] = {
     "AveragePool": POOL,
     "Concat": {"axis": 1},
     "MaxPool": POOL,
