@@ -56,7 +56,7 @@ class RuntimeMemory:
     ahead_from: int = 0
     """Operations from which what needs no input has a stream of its own.
 
-    It runs beside everything that comes before its first use.
+    It runs along with everything that comes before its first use.
     """
     branches: bool = True
     """True if branches run at once."""
