@@ -13,7 +13,7 @@ if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "saf
     if folder == os.path.dirname(os.path.dirname(__file__)):  # noqa: PTH120 - before all imports
         sys.path.append(folder)  # it holds this package
 
-from modellint.base import interrupts, streams
+from modellint.base import interrupts
 
 
 def main() -> None:
@@ -22,9 +22,11 @@ def main() -> None:
     Without memory, exit with 2, even where importing the program takes more than there is.
     """
     gc.disable()  # a run is short, and collects garbage explicitly where there is any
-    streams.prepare()
     try:
         interrupts.catch()
+        from modellint.base import streams
+
+        streams.prepare()
         from modellint.cli import script
 
         script()
