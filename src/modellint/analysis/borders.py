@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from modellint.analysis.folding import folding
 from modellint.base.records import dataclass
 from modellint.model import Node, small_constant
+from modellint.targets.deployment import Deployment
 
 MOST_ROWS = 32
 """Most rows that are still worth one Slice each."""
@@ -37,8 +39,11 @@ def _pads(pad: Node) -> list[int]:
     source = pad.input(0)
     if pad.input(3) is not None or source is None or source.shape is None:
         return []
-    stored = small_constant(pad.input(1))
+    given = pad.input(1)
+    stored = small_constant(given)
     pads = pad.get_ints("pads") if stored is None else [int(each) for each in stored.ravel()]
+    if not pads and given is not None:  # PyTorch's first exporter computes them
+        pads = folding(pad.graph.model, Deployment()).integers(given)
     return list(pads) if pads and len(pads) == 2 * len(source.shape) else []
 
 
