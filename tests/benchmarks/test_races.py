@@ -71,7 +71,7 @@ def test_light_resnet50(benchmark: Any) -> None:
     ours = modellint("check", path, "--target", "a10", "--no-cache", "--isolated")
     onnx = checker(path)
     race(benchmark, ours, onnx, rounds=9)
-    assert ours.processor < NOISE * 0.85 * onnx.processor
+    assert ours.processor < NOISE * 0.9 * onnx.processor
 
 
 @needs_doctor
@@ -110,8 +110,8 @@ def test_many_small_models(benchmark: Any, tmp_path: Path) -> None:
 def test_models_of_others(benchmark: Any) -> None:
     """ONNX files of many projects: the goal is a share of 1, and 1.4 is reached.
 
-    Most are as quick as with the peer; a few transformers of thousands of nodes take longer,
-    for which the peer estimates no memory, and whose open sizes it does not follow.
+    Most take a little longer than with the peer, and a few transformers of thousands of nodes much
+    longer: their memory is estimated, and open sizes are followed through them.
     """
     paths = sorted(Path(os.environ[MODELS]).rglob("*.onnx"))
     ours, other = lint_for_device(*paths), doctor(*paths)
