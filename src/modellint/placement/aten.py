@@ -12,7 +12,7 @@ from modellint.formats.torch.facts import torch_facts
 from modellint.forms.forms import refused_form
 from modellint.model import Node, Value, is_static
 from modellint.placement.judging import NodeJudge
-from modellint.placement.pieces import Piece, pieces
+from modellint.placement.pieces import OperatorPiece, pieces
 from modellint.placement.placed import NotTaken
 from modellint.runtimes.support import written_out
 
@@ -81,7 +81,7 @@ class AtenJudge(NodeJudge):
     def follows_its_reader(self, node: Node) -> bool:
         return False
 
-    def pieces_of(self, node: Node) -> Sequence[Piece]:
+    def pieces_of(self, node: Node) -> Sequence[OperatorPiece]:
         source = node.input(0)
         dtype = source.dtype.name if source is not None and source.dtype is not None else ""
         values = [value for value in (*node.inputs, *node.outputs) if value is not None]

@@ -19,7 +19,7 @@ from modellint.placement.epochs import epochs
 from modellint.placement.flattened import Flattened, flattened
 from modellint.placement.inside import INSIDE
 from modellint.placement.pairs import is_between_pairs
-from modellint.placement.pieces import Piece
+from modellint.placement.pieces import OperatorPiece
 from modellint.placement.placed import Boundary, NotTaken
 from modellint.placement.unions import unions
 from modellint.placement.waves import waves
@@ -173,7 +173,7 @@ class NodeJudge(Facts):
             return unions(nodes, is_taken, self.removes, self.pieces_of)
         return waves(nodes, is_taken, self.removes, self._flattened)
 
-    def pieces_of(self, node: Node) -> Sequence[Piece]:
+    def pieces_of(self, node: Node) -> Sequence[OperatorPiece]:
         """Return what a node is written out as before nodes are placed; nothing if it is not."""
         return ()
 

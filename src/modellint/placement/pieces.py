@@ -21,7 +21,7 @@ from modellint.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class OperatorPiece:
     """A part of an operator, which is computed on one unit."""
 
     name: str
@@ -33,16 +33,16 @@ class Piece:
     """Pieces that it reads."""
 
 
-def is_whole(*, taken: bool) -> Piece:
+def is_whole(*, taken: bool) -> OperatorPiece:
     """Return the only piece of an operator that is not written out."""
-    return Piece("", taken, None)
+    return OperatorPiece("", taken, None)
 
 
 def pieces(
     written_out: Mapping[str, Any], dtype: str, is_moved: Callable[[int], bool], *, is_open: bool
-) -> Sequence[Piece]:
+) -> Sequence[OperatorPiece]:
     """Return the pieces of a node, of which the first input has some type."""
-    found: list[Piece] = []
+    found: list[OperatorPiece] = []
     instead: dict[str, tuple[frozenset[int], tuple[str, ...]]] = {}
     for stated in written_out["pieces"]:
         reads = frozenset(stated.get("reads", ()))
@@ -56,7 +56,7 @@ def pieces(
             and ("moved" not in stated or is_moved(stated["moved"]))
         )
         if is_here:
-            found.append(Piece(stated["name"], stated.get("taken", False), reads, after))
+            found.append(OperatorPiece(stated["name"], stated.get("taken", False), reads, after))
         else:
             instead[stated["name"]] = reads, after
     return found

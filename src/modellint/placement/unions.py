@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from modellint.model import Node
-from modellint.placement.pieces import Piece, is_whole
+from modellint.placement.pieces import OperatorPiece, is_whole
 from modellint.placement.waves import uses
 
 
@@ -17,7 +17,7 @@ def unions(
     nodes: Sequence[Node],
     is_taken: Callable[[Node], bool],
     is_removed: Callable[[Node], bool] = lambda _: False,
-    pieces_of: Callable[[Node], Sequence[Piece]] = lambda _: (),
+    pieces_of: Callable[[Node], Sequence[OperatorPiece]] = lambda _: (),
 ) -> list[list[Node]]:
     """Return the groups of taken nodes, in order; `nodes` are in topological order.
 
@@ -47,10 +47,10 @@ class _Steps:
         self.taken: list[bool] = []
         self.readers: list[int] = []
         """The steps that read each, as a number with a bit for each."""
-        self._entries: dict[int, list[tuple[int, Piece]]] = {}
+        self._entries: dict[int, list[tuple[int, OperatorPiece]]] = {}
         self._last: dict[int, int] = {}
 
-    def add(self, node: Node, pieces: Sequence[Piece]) -> None:
+    def add(self, node: Node, pieces: Sequence[OperatorPiece]) -> None:
         at: dict[str, int] = {}
         self._entries[id(node)] = []
         for piece in pieces or (is_whole(taken=False),):
