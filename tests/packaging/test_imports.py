@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "execution",
         "formats",
         "model",
+        "operators",
         "probes",
         "results",
         "runtimes",

@@ -69,6 +69,20 @@ def test_a_recipe_gives_what_the_linter_wants(tmp_path: Path) -> None:
     failed(again, "exists", "--force")
 
 
+def test_a_layer_whose_activation_is_in_its_range_is_compared_after_that(tmp_path: Path) -> None:
+    source = save(_residual_network(), tmp_path / "float.onnx")
+    data = tmp_path / "data.npz"
+    np.savez(data, x=np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32))
+    out = tmp_path / "int8.onnx"
+    options = ("--recipe", "onnxruntime-int8", "-o", out, "--data", data, "--json")
+    done = run_cli("quantize", source, *options)
+    assert done.exit_code == 0, done
+    assert [node for node in onnx.load(out).graph.node if node.op_type == "Relu"] == []
+    noises = json.loads(done.stdout)["results"][0]["noises"]
+    assert len(noises) == 3
+    assert min(noise["sqnr"] for noise in noises) > 25
+
+
 def test_a_static_recipe_without_data_is_refused(tmp_path: Path) -> None:
     source = save(_residual_network(), tmp_path / "float.onnx")
     out = tmp_path / "int8.onnx"

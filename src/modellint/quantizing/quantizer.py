@@ -20,6 +20,7 @@ from modellint.execution import Arrays, Deviation, Point, Tally, TracedModel, ar
 from modellint.execution.limits import Limit
 from modellint.formats import read_model
 from modellint.model import Model, Node
+from modellint.operators import Trait, having
 from modellint.probes import CHILD, memory_to_spare
 from modellint.probes.runner import Limits, run_child
 from modellint.quantizing.recipes import Recipe
@@ -228,7 +229,7 @@ class _Work:
             for seen in trace(
                 TracedModel(self.prepared, feeds),
                 TracedModel(quantized, feeds),
-                [Point(name, name) for name in sorted(names)],
+                [Point(name, _clipped(self.prepared, quantized, name)) for name in sorted(names)],
             )
             if seen.deviation is not None and seen.deviation.sqnr > -math.inf
         }
@@ -284,6 +285,24 @@ def _result(node: Node, there: Container[str]) -> str:
     while value is not None and value.name not in there and value.sole_consumer is not None:
         value = value.sole_consumer.output()
     return value.name if value is not None else ""
+
+
+def _clipped(old: Model, new: Model, name: str) -> str:
+    """Return the value of the quantized model to compare with one of the float model.
+
+    What an activation gave has its range only after the quantizer that it is fused with.
+    """
+    makers = [model.graph.values[name].producer for model in (old, new)]
+    if makers[0] is None or makers[1] is None or makers[0].op_type == makers[1].op_type:
+        return name
+    value = new.graph.values[name]
+    for ops in (having(Trait.QUANTIZE), having(Trait.DEQUANTIZE)):
+        reader = next((use.node for use in value.consumers if use.node.op_type in ops), None)
+        made = reader.output() if reader is not None else None
+        if made is None:
+            return name
+        value = made
+    return value.name
 
 
 def nothing_quantized(recipe: Recipe, layers: Sequence[Node]) -> str:
