@@ -200,7 +200,7 @@ def _inspect(tested: Tested) -> Iterator[Failure]:
     yield from _faults_of_files(files, tested)
     for path in tested.paths:
         if path.suffix == ".json":  # may be an export of an engine's layers
-            yield from _further(tested, "inspect", path, "--layers", path)
+            yield from _further(tested, "inspect", path, "--layers", path, refused=True)
 
 
 # Of these, each run does one.
@@ -272,9 +272,12 @@ def _fixes(tested: Tested) -> Iterator[Failure]:
 _MORE: tuple[More, ...] = (*(_pages, _cards, _graphs, _same, _change) * 4, _fixes)
 
 
-def _further(tested: Tested, verb: str, *arguments: object) -> Iterator[Failure]:
+def _further(
+    tested: Tested, verb: str, *arguments: object, refused: bool = False
+) -> Iterator[Failure]:
+    """Run a verb, which may end with 2 if what it is given may be refused."""
     code, stdout, stderr = _run(verb, *arguments, "--isolated")
-    if code not in (0, 1) and "cannot" not in stderr:
+    if code not in (0, 1, *((2,) if refused else ())) and "cannot" not in stderr:
         yield Failure(_ending(verb, code, stderr), stderr)
     yield from _faults("stdout", stdout, tested)
     yield from _faults("stderr", stderr, tested)
