@@ -4,9 +4,9 @@
         'onnxsim=onnxsim {in} {out}' 'onnxslim=onnxslim {in} {out}'
 
 Only models that ONNX Runtime runs count; with `--most`, the first so many of them in the order of
-SHA-256 of their names, and with `--nodes`, only those with so many operations or more. An output is
-changed if, on random inputs, it differs by more than a thousandth of its largest element, or is
-missing; bitwise equality is counted apart.
+SHA-256 of their names or what `--seconds` allow, and with `--nodes`, only those with so many
+operations or more. An output is changed if, on random inputs, it differs by more than a thousandth
+of its largest element, or is missing; bitwise equality is counted apart.
 """
 
 from __future__ import annotations
@@ -62,12 +62,14 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=sys.maxsize, help="number of models")
     parser.add_argument("--nodes", type=int, default=0, help="operations that a model has at least")
     parser.add_argument("--largest", type=int, default=50_000_000)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no model after them")
     given = parser.parse_args()
     programs = dict(each.split("=", 1) for each in given.programs)
     scores = {name: Score() for name in programs}
     total = models = 0
+    began = time.monotonic()
     for path in _files(given.models, given.keep, given.largest)[:: given.every]:
-        if models == given.most:
+        if models == given.most or time.monotonic() - began > given.seconds:
             break
         model = read_model(path)
         if _nodes(model) < given.nodes or model.external_files:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from modellint.base.temporary import temporary_folder
 from modellint.engine import lint_file
-from modellint.execution import NoInputsError, compare, made_up, run
+from modellint.execution import NoInputsError, Way, compare, made_up, run
 from modellint.fixing.files import Destination, fix_file
 from modellint.fixing.rounds import Wanted
 from modellint.formats import read_model
@@ -158,7 +158,8 @@ def _difference(before: Path, after: Path) -> float:
         feeds = [made_up(old, FRESH + n, n) for n in range(SEEDS)]
     except NoInputsError:
         return 0.0
-    runs = [run(each, "onnx", feeds, limits=LIMITS).runs for each in (before, after)]
+    way = Way(packed=False)
+    runs = [run(each, "onnx", feeds, way, limits=LIMITS).runs for each in (before, after)]
     largest = 0.0
     for one, other in zip(*runs, strict=True):
         if one.error:

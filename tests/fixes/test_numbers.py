@@ -11,12 +11,16 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from modellint.execution import made_up
 from modellint.fixing.proposals import proposals
+from modellint.formats import read_model
 from modellint.formats.onnx.edit import write_fixed
 from modellint.model import Model
 from modellint.model.edits import Fix
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
+from modellint.runtimes.execution import Way
+from modellint.runtimes.onnxruntime import execution
 from modellint.session import Session
 from modellint.targets.deployment import Deployment
 from tests.support import model_from_text
@@ -63,6 +67,16 @@ FOLDED = {
 }
 """Rule, inputs of which all but the first are weights, and nodes."""
 
+COMPUTED = {
+    "recurrent": (
+        "float[5,2,300] x, float[1,192,300] v, float[1,192,300] u, float[1,192,64] r",
+        "w = Mul (v, u) y = GRU <hidden_size = 64> (x, w, r)",
+    ),
+    "product": (
+        "float[1,1024] x, float[512,1024] v, float[512,1024] u",
+        "s = Sub (v, u) w = Transpose <perm = [1, 0]> (s) y = MatMul (x, w)",
+    ),
+}
 PADDED = {
     "more on one side, beside own padding": (
         "pads = {0,0,1,0,0,0,2,1}",
@@ -148,6 +162,28 @@ def test_folding_changes_no_more_than_rounding(case: str, tmp_path: Path) -> Non
     model = at_random(header)
     model.graph.output[0].type.tensor_type.ClearField("shape")
     assert differences(code, model, tmp_path) < 1e-5
+
+
+@pytest.mark.parametrize("case", COMPUTED)
+def test_storing_what_is_computed_changes_nothing(case: str, tmp_path: Path) -> None:
+    """Only kernels that pack constant weights tell them from computed ones.
+
+    The proof keeps kernels from packing; left to itself, the runtime folds and packs in both.
+    """
+    inputs, nodes = COMPUTED[case]
+    header = f'<ir_version: 10, opset_import: ["" : 17]> main ({inputs}) => (float y) {{ {nodes} }}'
+    model = at_random(header)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    path, result = tmp_path / "model.onnx", tmp_path / "fixed.onnx"
+    onnx.save(model, path)
+    fixes, opened = fixes_of("FUS032", path, None)
+    assert [(fix.applicability, fix.tolerance) for fix in fixes] == [("exact", None)]
+    write_fixed(opened, fixes, result)
+    feed = made_up(opened)
+    assert len(read_model(result).graph.nodes) == 1
+    for way in (Way(packed=False), Way(optimized=True)):
+        (old,), (new,) = (execution.load(each, "onnx", way).run(feed) for each in (path, result))
+        assert np.array_equal(old[1], new[1])
 
 
 def padding(pads: str, nodes: str) -> onnx.ModelProto:

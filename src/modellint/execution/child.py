@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def answer(request: dict[str, Any], tell: Tell) -> None:
     """Report after each run: the next may be the last."""
     executor = cast("ExecutorCode", import_module(request["executor"]))
-    way = Way(request["optimized"], request["threads"], tuple(request["captured"]))
+    way = Way(
+        request["optimized"], request["threads"], tuple(request["captured"]), request["packed"]
+    )
     told: dict[str, Any] = {"runs": []}
     try:
         told["version"] = executor.version()

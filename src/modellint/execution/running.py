@@ -103,6 +103,7 @@ def run(
             "optimized": way.optimized,
             "threads": way.threads,
             "captured": way.captured,
+            "packed": way.packed,
         }
         ended = run_child(CHILD, request, limits or Limits(SECONDS, memory_to_spare()))
         return _execution(runtime, ended, len(feeds), folder)

@@ -56,8 +56,6 @@ _LAST = 2**63 - 1
 """End of a Slice that goes on to the last element."""
 _MOST_COMPUTED, _MOST_ADDED = 1 << 28, 1 << 20
 """Maximum bytes of computed constants, and by how much these may exceed what they replace."""
-_PACKING = 1e-6
-"""Largest change by a kernel that packs weights which it knows to be constant, likewise."""
 _ROUNDING = 1e-4
 """Largest change by another order of rounding, relative to the largest element."""
 
@@ -162,7 +160,7 @@ def _with_stored(model: Model, ends: Sequence[Value], count: int) -> Fix | None:
             Replace(end, name),
         )
     says = f"Stores what {count} ops compute from constants."
-    return Fix(tuple(edits), says, "exact", tolerance=_PACKING)
+    return Fix(tuple(edits), says, "exact")
 
 
 def _computable(model: Model) -> set[int]:

@@ -324,9 +324,9 @@ def _is_open(model: Model) -> bool:
 
 
 def _ran(path: Path, model: Model, feeds: Sequence[Arrays]) -> Ran:
-    from modellint.execution import run
+    from modellint.execution import Way, run
 
-    execution = run(path, model.format, feeds, limits=_limits())
+    execution = run(path, model.format, feeds, Way(packed=False), limits=_limits())
     return Ran(tuple(feeds), execution, refusal=execution.error)
 
 

@@ -43,6 +43,9 @@ class Way:
     """One by default: several may add up in another order."""
     captured: tuple[str, ...] = ()
     """Names of values in the middle of the main graph that are returned as well."""
+    packed: bool = True
+    """False if kernels have to take constant weights as they are: packed ones add up in another
+    order than computed ones."""
 
 
 class Loaded(Protocol):

@@ -40,6 +40,8 @@ def load(path: Path, format: str, way: Way) -> Loaded:
     options.inter_op_num_threads = 1
     if not way.optimized:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if not way.packed:
+        options.add_session_config_entry("session.disable_prepacking", "1")
     model = _content(path, format, way.captured)
     if isinstance(model, bytes):
         options.add_session_config_entry(FOLDER_OF_WEIGHTS, str(path.parent))
