@@ -7,12 +7,14 @@ import dataclasses
 import pickle
 from dataclasses import FrozenInstanceError, asdict, field, fields, is_dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from modellint.base.records import FEW, dataclass
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,34 @@ def test_copies(value: Any) -> None:
     assert pickle.loads(pickle.dumps(value)) == value
     assert copy.copy(value) == value
     assert copy.deepcopy(value) == value
+
+
+class Roomy(Itself):
+    """A subclass with another layout."""
+
+
+class Bare(Itself):
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Further(Itself):
+    type: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box(Generic[T]):
+    x: int
+
+
+@pytest.mark.parametrize("cls", [Itself, Roomy, Bare, Further, Box])
+def test_an_object_is_of_its_class(cls: type[Any]) -> None:
+    made = [cls(at) for at in range(3 * FEW)]
+    assert {type(each) for each in made} == {cls}
+    values = [getattr(each, fields(each)[0].name) for each in made]
+    assert values == list(range(3 * FEW))
+    with pytest.raises(FrozenInstanceError):
+        made[-1].x = 5
 
 
 def test_mutable() -> None:

@@ -106,29 +106,42 @@ def _is_filled(self: Any, fields: _Fields, values: Sequence[Any], named: Mapping
 def _written_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., None]:
     """Fills the slots; those of a frozen object while it is of a class that allows it."""
     known: dict[str, Any] = {"_MISSING": MISSING, "_made": made, "_set": object.__setattr__}
-    parameters, lines = ["self"], []
-    opens = frozen and "__dict__" not in made.__slots__  # which no other class can share
-    if opens:
-        known["_open"] = type(made.__name__, made.__bases__, {"__slots__": made.__slots__})
-        lines.append(" _set(self, '__class__', _open)")
+    parameters, values = ["self"], dict(zip(fields, fields, strict=True))
     for name, field in fields.items():
-        parameter, value = name, name
+        parameter = name
         if field.default is not MISSING:
             known[f"_default_{name}"] = field.default
             parameter = f"{name}=_default_{name}"
         elif field.default_factory is not MISSING:
             known[f"_make_{name}"] = field.default_factory
             parameter = f"{name}=_MISSING"
-            value = f"_make_{name}() if {name} is _MISSING else {name}"
+            values[name] = f"_make_{name}() if {name} is _MISSING else {name}"
         parameters.append(parameter)
-        is_refused = frozen and not opens
-        lines.append(f" _set(self, {name!r}, {value})" if is_refused else f" self.{name} = {value}")
-    if opens:
-        lines.append(" self.__class__ = _made")
+    lines = [f" self.{name} = {value}" for name, value in values.items()]
+    if frozen:
+        past = [f" _set(self, {name!r}, {value})" for name, value in values.items()]
+        if "__dict__" in made.__slots__:  # which no other class can share
+            lines = past
+        else:
+            known |= {"_open": _open_twin(made), "_type": type}
+            lines = [
+                " if _type(self) is not _made:",  # but of a subclass, which it stays
+                *(f" {line}" for line in [*past, " return"]),
+                " _set(self, '__class__', _open)",
+                *lines,
+                " self.__class__ = _made",
+            ]
     exec("\n".join([f"def __init__({', '.join(parameters)}):", *lines, " return"]), known)  # noqa: S102 - from names of fields
     init: Callable[..., None] = known["__init__"]
     init.__qualname__ = f"{made.__qualname__}.__init__"
     return init
+
+
+def _open_twin(made: _Class) -> _Class:
+    """Return a class with the same layout that allows assignments, whatever its bases refuse."""
+    bases = getattr(made, "__orig_bases__", made.__bases__)  # without which none is generic
+    members = {"__slots__": made.__slots__, "__setattr__": object.__setattr__}
+    return type(made.__name__, made.__bases__, {**members, "__orig_bases__": bases})
 
 
 @recursive_repr()
