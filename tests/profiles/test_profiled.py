@@ -45,5 +45,6 @@ def test_layers_without_names_are_found_by_as_many_weights_of_their_shape() -> N
         [],
         ["Conv", "Conv"],
     ]
-    other = ProfiledModel(trace(once, relu, twice, ("addmm", (8, 10), 1), *[once] * 3), model)
-    assert not any(each.nodes for each in other.layers)
+    for more in (("addmm", (8, 10), 1), *[once] * 3), (("convolution", (4, 8, 1, 1), 1e18),):
+        other = ProfiledModel(trace(once, relu, twice, *more), model)
+        assert not any(each.nodes for each in other.layers)

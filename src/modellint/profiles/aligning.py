@@ -6,7 +6,7 @@ convolutions and products are the nodes with weights of the same dims, if there 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -27,16 +27,16 @@ def aligned(layers: Sequence[RunLayer], nodes: Iterable[Node]) -> dict[Node, int
         key = _of_node(node)
         if key is not None:
             known[key].append(node)
-    ran: dict[Hashable, list[int]] = defaultdict(list)
+    ran: dict[Hashable, dict[int, int]] = defaultdict(dict)
     for key, number in _innermost(layers):
-        ran[key] += [number] * round(layers[number].calls or 1)
+        ran[key][number] = round(layers[number].calls or 1)
     found = {
         node: number
         for key, group in known.items()
-        if len(ran[key]) == len(group)
-        for node, number in zip(group, ran[key], strict=True)
+        if sum(ran[key].values()) == len(group)
+        for node, number in zip(group, Counter(ran[key]).elements(), strict=True)
     }
-    either = max(sum(map(len, known.values())), sum(map(len, ran.values())))
+    either = max(sum(map(len, known.values())), sum(sum(each.values()) for each in ran.values()))
     return found if found and len(found) >= ENOUGH * either else {}
 
 
