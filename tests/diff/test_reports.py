@@ -96,3 +96,13 @@ def test_several_models_are_one_document(tmp_path: Path) -> None:
     assert "| changed | <code>a.onnx</code> |" in text
     assert "| same | <code>b.onnx</code> |" in text
     assert text.count("<details>") == 1
+
+
+def test_a_share_that_rounds_to_nothing_is_not_shown_as_nothing(tmp_path: Path) -> None:
+    text = """<ir_version: 9, opset_import: ["" : 18]>
+    m (float[1,1] x) => (float[1,200] y) <float[1,200] w = {NUMBERS}> { y = MatMul (x, w) }"""
+    for name, last in (("old", "1"), ("new", "2")):
+        model = model_from_text(text.replace("NUMBERS", "1," * 199 + last))
+        save(model, tmp_path / f"{name}.onnx")
+    shown = diff("old.onnx", "new.onnx", cwd=tmp_path).stdout
+    assert "under 1%" in shown

@@ -65,8 +65,6 @@ MOST_NAMES = 3
 INTERFACE = (names(), names(), prose(least=30))
 NODES = (names(), names("", least=12), figures(), names(least=16), prose(least=24))
 _VERBS = {"~": "changed", "+": "added", "-": "removed"}
-LEAST_SHARE = 0.005
-"""Share below which only its bound is shown: 0% would say that nothing is there."""
 WEIGHTS = (
     names("weight"),
     names("type", drop=2),
@@ -522,7 +520,8 @@ def _product(shape: Sequence[int]) -> int:
 def _percent(share: float | None) -> str:
     if share is None:
         return ""
-    return "under 1%" if 0 < share < LEAST_SHARE else f"{share:.0%}"
+    rounded = f"{share:.0%}"
+    return "under 1%" if share and rounded == "0%" else rounded  # 0% would say that it is nothing
 
 
 def _seconds(seconds: float | None) -> str:
