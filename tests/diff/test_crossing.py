@@ -231,6 +231,26 @@ def test_the_slope_of_a_hard_sigmoid_may_be_in_the_weights_before_it(
     assert (weights.matched, len(weights.changed)) == (2, changed)
 
 
+def test_the_slope_may_be_an_input(tmp_path: Path) -> None:
+    openvino_itself = pytest.importorskip("openvino")
+    old, new = tmp_path / "model.xml", tmp_path / "model.tflite"
+    model = openvino_itself.convert_model(save(model_from_text(SLOPED), tmp_path / "model.onnx"))
+    openvino_itself.save_model(model, old, compress_to_fp16=False)
+    new.write_bytes(tflite(CLIPPED))
+    found = match_models(read_model(old), read_model(new))
+    assert [*found.removed, *found.added, *found.replaced] == []
+    weights = weight_difference(found, found.old, found.new, 1 << 20)
+    assert (weights.matched, weights.changed) == (2, [])
+
+
+def test_a_layer_that_is_read_without_its_hard_sigmoid_has_no_slope(tmp_path: Path) -> None:
+    text = SLOPED.replace("[1,2,2,2] y)", "[1,2,2,2] y, float[1,2,2,2] z)")
+    text = text.replace("(conv)", "(conv)\n z = Neg (conv)")
+    clipped = CLIPPED.replace("(y)\n", "(y, z)\n", 1) + "z float32[1,2,2,2]\nNEG (y) => (z)\n"
+    found = match(tmp_path, tflite(clipped), "model.tflite", text)
+    assert [step.op for step in found.removed] == ["HardSigmoid"]
+
+
 def test_a_clip_to_other_bounds_is_no_hard_sigmoid(tmp_path: Path) -> None:
     other = CLIPPED.replace("RELU_0_TO_1", "RELU6")
     found = match(tmp_path, tflite(other), "model.tflite", SLOPED)

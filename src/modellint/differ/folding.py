@@ -9,6 +9,7 @@ from modellint.analysis.layouts import is_layout_known, is_read_transposed
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FOLDED, operator_name, stored_weight
 from modellint.differ.matched import Pair
+from modellint.differ.sloped import line_of
 from modellint.differ.written_out import HARD_SIGMOID, is_doubled
 from modellint.model import Node, Tensor, Value
 from modellint.operators import Trait, of
@@ -100,8 +101,8 @@ def _effect(step: CanonicalStep, node: Node | None, *, of_new: bool) -> FoldingE
     if node is None:
         return FoldingEffect(of_new)
     if operator_name(node) == HARD_SIGMOID:
-        slope, offset = node.get_float("alpha", 0.2), node.get_float("beta", 0.5)
-        return FoldingEffect(of_new, slope=slope or 0.0, offset=offset or 0.0)
+        line = line_of(node)
+        return FoldingEffect(of_new, slope=line[0], offset=line[1]) if line is not None else None
     if operator_name(node) == SCALE:
         scale = next((t for t in map(_stored, node.inputs) if t is not None), None)
         is_first = Trait.CONVOLUTION in of(step.main).traits or is_read_transposed(step.main)

@@ -248,7 +248,7 @@ def _epsilon(step: CanonicalStep) -> float | None:
     if stated is not None or step.op not in _WRITTEN_OUT:
         return stated
     sums = (node for node in step.nodes if operator_name(node) == "Add")
-    added = (_only_number(value) for node in sums for value in node.inputs)
+    added = (only_number(value) for node in sums for value in node.inputs)
     return next((number for number in added if number is not None), None)
 
 
@@ -258,7 +258,7 @@ _WRITTEN_OUT = ("LayerNormalization", "InstanceNormalization")
 def _alpha(step: CanonicalStep) -> float | None:
     node = step.main
     if node.qualified_op in _SLOPES:
-        return _only_number(node.input(1))
+        return only_number(node.input(1))
     if node.qualified_op == "openvino.HSigmoid":
         return 1 / 6
     return _number(step, Trait.ACTIVATION, "alpha")
@@ -295,7 +295,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 def _bound(node: Node, at: int, name: str) -> float | None:
     value = node.input(at)
     if value is not None:
-        return _only_number(value)
+        return only_number(value)
     open_end = -inf if name == "min" else inf
     return node.get_float(name, open_end) if not node.domain else node.get_float(name)
 
@@ -304,12 +304,12 @@ def _constant(step: CanonicalStep) -> float | None:
     """Return the number that a step adds or multiplies with."""
     if len(step.nodes) != 1 or Trait.ARITHMETIC not in of(step.main).traits:
         return None
-    found = [_only_number(value) for value in step.main.inputs]
+    found = [only_number(value) for value in step.main.inputs]
     numbers = [number for number in found if number is not None]
     return numbers[0] if len(numbers) == 1 else None
 
 
-def _only_number(value: Value | None) -> float | None:
+def only_number(value: Value | None) -> float | None:
     numbers = small_constant(value)
     if numbers is None or numbers.size != 1 or numbers.dtype.kind not in "fiu":
         return None
