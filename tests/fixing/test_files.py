@@ -269,7 +269,7 @@ class TestInThisProcess:
 KILLED_AT_EACH_STEP = """
 import os, signal, sys
 from pathlib import Path
-from modellint.base.files import DRAFT, open_regular
+from modellint.base.files import open_regular
 from modellint.fixing.files import Destination, put
 from modellint.formats import read_model
 draft, path = Path(sys.argv[1]), Path(sys.argv[2])

@@ -30,9 +30,9 @@ def agree(context: Context, hit: Hit) -> Fix | None:
     q = dq.undoes if dq is not None else None
     if dq is None or q is None or not main_opset(context, dq.node.graph):
         return None
-    kinds = {each.scheme.granularity: each.scheme.axis for each in (q, dq)}
+    kinds = {each.scheme.granularity for each in (q, dq)}
     is_crossed = len({each.scheme.axis for each in (q, dq)}) > 1 and "tensor" not in kinds
-    if is_crossed or not kinds.keys() <= {"tensor", "channel"}:
+    if is_crossed or not kinds <= {"tensor", "channel"}:
         return None
     chosen = context.choices.get("pairs", "")
     label = dq.node.label
