@@ -11,10 +11,11 @@ import pytest
 from modellint.analysis.latency import TimeEstimate, latency
 from modellint.analysis.latency.kernels import launches
 from modellint.analysis.latency.processor import Coefficients
+from modellint.analysis.latency.windows import window_of
 from modellint.analysis.roofline import peak_rate, roofline
 from modellint.formats import read_model
 from modellint.formats.tflite.notation import encode
-from modellint.model import Model
+from modellint.model import Model, Node
 from modellint.targets import find_target, load_targets
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Calibration, Coefficient
@@ -240,3 +241,8 @@ def test_a_chip_for_integers_only_has_times_of_quantized_models(tmp_path: Path) 
     assert found is not None
     assert (found.precision, found.confidence) == ("int8", "derived")
     assert latency(export("resnet50"), Deployment(target, target.default_runtime)) is None
+
+
+def test_a_convolution_whose_weight_has_no_known_dims_is_in_one_group() -> None:
+    node = Node(export("resnet50").graph, 0, "GroupConvolution", "openvino", "g")
+    assert window_of(node, (), ()) == ((), 1)

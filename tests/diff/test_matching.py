@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from modellint.analysis.layouts import is_read_transposed
 from modellint.differ.matched import Matching
 from modellint.differ.matching import match_models
 from modellint.formats import read_model
@@ -126,3 +127,14 @@ def test_a_function_that_computes_something_else_is_another_one(tmp_path: Path) 
     found = match(tmp_path, FUNCTIONS, FUNCTIONS.replace("Gate", "Gate_1").replace("Mul", "Div"))
     assert {step.op for step in found.removed} == {"Sigmoid", "Mul"}
     assert {step.op for step in found.added} == {"Sigmoid", "Div"}
+
+
+def test_a_loop_before_a_product_does_not_hang(tmp_path: Path) -> None:
+    text = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    main () => (float[2,2] y) <float[2,2] w = {1,2,3,4}> {
+        a = Relu (b) b = Transpose (a) y = MatMul (w, b)
+    }
+    """
+    model = read_model(save(model_from_text(text), tmp_path / "m.onnx"))
+    assert is_read_transposed(model.graph.nodes[-1]) in (True, False)

@@ -17,7 +17,7 @@ from modellint.analysis.cost import cost
 from modellint.analysis.shapes import DeployedTypes
 from modellint.formats import read_model
 from modellint.formats.problems import MalformedError
-from modellint.formats.protobuf import FieldBudget, FieldSpan, Message
+from modellint.formats.protobuf import FieldBudget, FieldSpan, FileWindow, Message
 from modellint.formats.savedmodel.bodies import StatedNode
 from modellint.formats.savedmodel.facts import SavedModelFacts, TensorInfo, saved_model_facts
 from modellint.formats.savedmodel.notation import encode, field
@@ -200,6 +200,15 @@ def test_a_large_file_is_read_in_windows_to_the_same(
     windowed = read_model(tmp_path)
     assert len(whole.graph.nodes) == 1501
     assert [each.name for each in windowed.graph.nodes] == [each.name for each in whole.graph.nodes]
+
+
+def test_errors_in_a_large_file_name_places_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "m.pb"
+    path.write_bytes(b"1234\x08\xff\xff")
+    with path.open("rb", buffering=0) as file:
+        message = Message(FileWindow(file, 7), FieldSpan(4, 3))
+        with pytest.raises(MalformedError, match="at byte 7"):
+            assert message.fields
 
 
 def test_a_node_counts_as_more_than_its_fields() -> None:

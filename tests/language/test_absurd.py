@@ -19,7 +19,8 @@ SPLITS: tuple[Parallel, ...] = ("tensor", "pipeline", "expert")
 RUNTIMES = ("llama.cpp", "vllm", "tensorrt-llm", "transformers", "onnxruntime-genai")
 COUNTS = (
     "heads kv_heads key_size value_size state feed_forward experts active_experts shared_experts "
-    "query_rank rotated own_key_size own_value_size inner"
+    "query_rank rotated own_key_size own_value_size inner "
+    "index_size index_heads chosen"
 ).split()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from modellint.analysis.language import context_speed, language_needs
 from modellint.analysis.language.needs import LanguageNeeds
 from modellint.model.architecture import Architecture, LayerShape
@@ -120,6 +122,19 @@ def test_an_index_is_cached_besides_and_only_what_it_chooses_is_read() -> None:
         found[layer] = needs.at(131072).cache, speed.decode_rate
     assert found[sparse][0] - found[plain][0] == 4 * 131072 * 128 * 2
     assert found[sparse][1] > found[plain][1]
+
+
+def test_layers_without_an_index_read_the_whole_cache_next_to_ones_with_it() -> None:
+    sparse = replace(LAYER, index_size=128, index_heads=4, chosen=2048)
+    deployment = Deployment(find_target("a100-80gb-sxm"), "vllm")
+    times = {}
+    for layers in ((sparse,), (LAYER,), (sparse, LAYER)):
+        needs = language_needs(language_model(Architecture("mixed", layers)), deployment)
+        assert needs is not None
+        speed = context_speed(needs, 131072)
+        assert speed is not None
+        times[layers] = 1 / speed.decode_rate
+    assert times[sparse, LAYER] == pytest.approx(times[sparse,] + times[LAYER,])
 
 
 def test_llama_cpp_widens_values_without_flash_attention() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from modellint.analysis.chains import LONGEST
 from modellint.model import Node, Shape
 from modellint.operators import of
 
@@ -53,7 +54,9 @@ def is_read_transposed(product: Node) -> bool:
     flipped = bool(product.get_int("transB", 0)) or product.op_type == "MatMulNBits"
     flipped = flipped or _differs(product, "weight-transposed")
     value = product.input(1)
-    while value is not None and value.producer is not None:
+    for _ in range(LONGEST):  # a hostile graph may have a loop
+        if value is None or value.producer is None:
+            break
         flipped ^= value.producer.op_type == "Transpose"
         value = value.producer.input(0)
     return flipped

@@ -69,8 +69,11 @@ class FileWindow:
 Buffer = bytes | FileWindow
 
 
-def read_varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
-    """Return the number at `position` and the position after it."""
+def read_varint(data: Buffer, position: int, end: int, base: int = 0) -> tuple[int, int]:
+    """Return the number at `position` and the position after it.
+
+    `base` is where the data begins in the file, for what errors say.
+    """
     result = shift = 0
     while position < end and shift < 70:
         byte = data[position]
@@ -79,9 +82,8 @@ def read_varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return result, position
         shift += 7
-    raise MalformedError(
-        "corrupt", f"a number that does not end at byte {position}", offset=position
-    )
+    place = base + position
+    raise MalformedError("corrupt", f"a number that does not end at byte {place}", offset=place)
 
 
 def write_varint(number: int) -> bytes:
@@ -161,17 +163,17 @@ class Message:
             if tag < 0x80:  # as nearly always
                 position += 1
             else:
-                tag, position = read_varint(data, position, end)
+                tag, position = read_varint(data, position, end, base)
             wire = tag & 7
             content: int | FieldSpan
             if wire == VARINT:
-                content, position = read_varint(data, position, end)
+                content, position = read_varint(data, position, end, base)
             elif wire == LENGTH:
                 length = data[position] if position < end else 0x80
                 if length < 0x80:
                     position += 1
                 else:
-                    length, position = read_varint(data, position, end)
+                    length, position = read_varint(data, position, end, base)
                 content = FieldSpan(base + position, length)
                 position += length
             elif wire in _FIXED:

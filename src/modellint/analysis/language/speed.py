@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from modellint.analysis.language.caching import cache_bytes
+from modellint.analysis.language.caching import layer_cache
 from modellint.analysis.language.needs import LanguageNeeds
 from modellint.analysis.roofline import peak_rate
 from modellint.base.records import dataclass
+from modellint.model.architecture import LayerShape
 
 Bound = Literal["compute", "memory"]
 
@@ -43,9 +44,8 @@ def context_speed(needs: LanguageNeeds, tokens: int, batch: int = 1) -> ContextS
     prefill = _flops(needs, tokens, tokens) / peak
     reading = needs.parts.read_bytes(_touched(needs, tokens)) / bandwidth
     step = batch * _flops(needs, 1, tokens) / peak
-    moved = (
-        needs.parts.read_bytes(_touched(needs, batch)) + _read(needs, tokens, batch)
-    ) / bandwidth
+    weights = needs.parts.read_bytes(_touched(needs, batch))
+    moved = (weights + _read(needs, tokens, batch)) / bandwidth
     if not max(step, moved):
         return None
     return ContextSpeed(
@@ -83,16 +83,18 @@ def _flops(needs: LanguageNeeds, tokens: int, context: int) -> float:
 
 
 def _read(needs: LanguageNeeds, tokens: int, batch: int) -> int:
-    """Return the bytes of the cache that each step reads: with an index, what it chooses."""
-    layers = needs.architecture.layers
-    if not any(layer.chosen for layer in layers):
-        return cache_bytes(needs.architecture, tokens, needs.kv_precision, needs.runtime, batch)
-    plain = replace(
-        needs.architecture, layers=tuple(replace(each, index_size=0) for each in layers)
-    )
-    index = replace(needs.architecture, layers=tuple(replace(each, kv_heads=0) for each in layers))
-    most = min(tokens, max(layer.chosen for layer in layers))
-    return cache_bytes(plain, most, needs.kv_precision, needs.runtime, batch) + cache_bytes(
+    """Return the bytes of the cache that each step reads."""
+    return sum(_read_of(layer, needs, tokens, batch) for layer in needs.architecture.layers)
+
+
+def _read_of(layer: LayerShape, needs: LanguageNeeds, tokens: int, batch: int) -> int:
+    """Return what a step reads for one layer: with an index, all of that and what it chooses."""
+    if not layer.chosen:
+        return layer_cache(layer, tokens, needs.kv_precision, needs.runtime, batch)
+    attended = replace(layer, index_size=0)
+    index = replace(layer, kv_heads=0, state=0)
+    most = min(tokens, layer.chosen)
+    return layer_cache(attended, most, needs.kv_precision, needs.runtime, batch) + layer_cache(
         index, tokens, needs.kv_precision, needs.runtime, batch
     )
 

@@ -16,7 +16,7 @@ def window_of(node: Node, data: Dims, weight: Dims) -> tuple[Dims, int]:
     OpenVINO has a dim of groups ahead of the others, and TFLite tells them by the channels alone.
     """
     if of(node).cost.startswith("group_"):
-        return weight[1:], max(1, *weight[:1])
+        return weight[1:], max((1, *weight[:1]))
     weight = tuple(dim for dim in standard_weight(node, weight) if isinstance(dim, int))
     stated = node.get_int("group") or node.get_int("groups")
     if stated or not is_layout_known(node) or node.op_type not in _FORWARD or len(weight) < 2:
