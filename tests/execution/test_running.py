@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from modellint.execution import NoInputsError, Way, compare, made_up, run
+from modellint.execution.given import InputReader
 from modellint.formats import read_model
 from tests.support import save
 
@@ -73,6 +74,38 @@ def test_an_input_that_is_a_sequence_cannot_be_made_up(tmp_path: Path) -> None:
     g (seq(float[2]) s) => (float[n] y) { y = ConcatFromSequence<axis = 0>(s) }"""
     with pytest.raises(NoInputsError, match="sequence"):
         made_up(read_model(save(text, tmp_path / "s.onnx")))
+
+
+def test_tokens_of_texts_go_to_what_looks_them_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = read_model(
+        save(
+            """<ir_version: 8, opset_import: ["" : 17]>
+            g (int32[B,4] words, int64[B,4] attention_mask) => (float[B,4,2] y)
+            <float[9,2] table = {0,0,1,1,2,2,3,3,4,4,5,5,6,6,7,7,8,8}>
+            {
+                e = Gather (table, words)
+                m = Cast <to = 1> (attention_mask)
+                axis = Constant <value_ints = [2]> ()
+                u = Unsqueeze (m, axis)
+                y = Mul (e, u)
+            }""",
+            tmp_path / "m.onnx",
+        )
+    )
+
+    def lengths(line: str) -> list[int]:
+        return [len(word) for word in line.split()]
+
+    monkeypatch.setattr(InputReader, "_encoder", lambda reader, path: lengths)
+    texts = tmp_path / "texts.txt"
+    texts.write_text("one three\n\na bb ccc dddd eeeee\n")
+    first, second = InputReader(model).read(texts)
+    assert first["words"].dtype == np.int32
+    assert first["words"].tolist() == [[3, 5, 0, 0]]
+    assert first["attention_mask"].tolist() == [[1, 1, 0, 0]]
+    assert second["words"].tolist() == [[1, 2, 3, 4]]
 
 
 def test_figures_of_a_comparison() -> None:

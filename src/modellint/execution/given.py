@@ -16,6 +16,7 @@ from modellint.base.errors import UsageError
 from modellint.base.files import MOST_JSON, read_regular, read_text
 from modellint.base.records import dataclass
 from modellint.execution.arrays import Arrays
+from modellint.execution.meanings import meaning_of
 from modellint.model import Model, Value
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
@@ -26,6 +27,8 @@ AT_ONCE = 8
 """Rows of an array that are one input, where the model leaves the batch open."""
 SIDE, TOKENS = 224, 128
 """Size of images and length of texts where the model leaves them open."""
+_USUAL = "input_ids"
+_BESIDE_TOKENS = frozenset({"attention_mask", "token_type_ids", "position_ids"})
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's channels, as torchvision's models expect:
 https://docs.pytorch.org/vision/stable/models.html"""
@@ -185,12 +188,13 @@ class InputReader:
     def _of_tokens(self, tokens: Sequence[int], path: Path) -> Arrays:
         """Return the tokens as the inputs that are named after them, padded with zeros."""
         feed = {}
+        looked_up = self._looked_up()
         for value in self.model.fed:
             shape = value.declared_shape or (1, None)
             length = shape[-1] if isinstance(shape[-1], int) else min(len(tokens), TOKENS)
             ids = [*tokens[:length], *[0] * (length - len(tokens))]
             rows = {
-                "input_ids": ids,
+                looked_up: ids,
                 "attention_mask": [int(index < len(tokens)) for index in range(length)],
                 "token_type_ids": [0] * length,
                 "position_ids": list(range(length)),
@@ -200,6 +204,16 @@ class InputReader:
             batch = shape[0] if isinstance(shape[0], int) else 1
             feed[value.name] = np.asarray([rows[value.name]] * batch)
         return feed
+
+    def _looked_up(self) -> str:
+        """Return the input of tokens: of the usual name, or the only one that indexes a table."""
+        names = {value.name for value in self.model.fed}
+        tables = [
+            value.name
+            for value in self.model.fed
+            if value.name not in _BESIDE_TOKENS and meaning_of(self.model, value).limit is not None
+        ]
+        return tables[0] if _USUAL not in names and len(tables) == 1 else _USUAL
 
 
 def _batch(value: Value) -> int | None:
