@@ -188,7 +188,7 @@ def _html(text: str) -> Iterator[str]:
 
 
 def _csv(text: str) -> Iterator[str]:
-    csv.field_size_limit(len(text) + 1)  # the format has no limit
+    csv.field_size_limit(2**31 - 1)  # the format has no limit
     rows = list(csv.reader(io.StringIO(text), strict=True))
     if len({len(row) for row in rows}) > 1:
         yield "rows of unequal lengths"
