@@ -14,6 +14,7 @@ from modellint.placement import UnitPlacement, placement
 from modellint.placement.unions import unions
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
+from tests.support import run_cli
 
 DATA = Path(__file__).parent.parent / "data"
 _LINES = (DATA / "placement" / "executorch-1.5.jsonl").read_text(encoding="utf-8").splitlines()[1:]
@@ -208,3 +209,10 @@ def test_a_device_of_apple_runs_programs_in_core_ml(tmp_path: Path) -> None:
     assert found is not None
     assert found.runtime == "executorch-coreml"
     assert {found.refusals[id(each)].words for each in found.nodes if id(each) in found.refusals}
+
+
+def test_torch_tensorrt_compiles_exported_programs() -> None:
+    path = Path(__file__).parents[1] / "data" / "torch" / "image.pt2"
+    for runtime, is_loaded in (("tensorrt", True), ("onnxruntime", False)):
+        found = run_cli("check", path, "--runtime", runtime, "-o", "concise").stdout
+        assert ("PLC011" not in found) is is_loaded

@@ -20,7 +20,9 @@ MEMORY = RuntimeMemory(
 )
 
 INPUT = Input(
-    ("tensorrt",),
+    # Torch-TensorRT compiles PyTorch's exported programs.
+    # https://docs.pytorch.org/TensorRT/user_guide/compilation/dynamo_export.html
+    ("tensorrt", "torch"),
     "ONNX files and its own engines",
     "Export the model to ONNX, and check that file.",
     "https://docs.nvidia.com/deeplearning/tensorrt/latest/architecture/architecture-overview.html",
