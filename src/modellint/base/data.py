@@ -24,10 +24,10 @@ def data_dir(name: str) -> Path:
 
 
 def files_below(folder: Path, suffix: str) -> list[str]:
-    """Return the paths of files with a suffix in a folder and all below it, in order."""
+    """Return the paths of files with a suffix in a folder and all below it that can be read."""
     found, pending = [], [os.fspath(folder)]
     while pending:
-        with suppress(FileNotFoundError), os.scandir(pending.pop()) as entries:
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
