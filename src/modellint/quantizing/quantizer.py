@@ -176,7 +176,7 @@ class _Work:
 
     def _prepare(self) -> None:
         if self._child("prepare").get("raised_opset"):
-            self.notes.append("The opset was raised to 17, which scales per channel need.")
+            self.notes.append("The opset was raised to 17 for the quantizer.")
         self.prepared = read_model(self.prepared_file)
         self.layers = {op.node.label: op.node for op in _layers(self.prepared)}
         unknown = [name for name in self.order.kept if name not in self.layers]
