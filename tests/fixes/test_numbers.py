@@ -263,3 +263,14 @@ def test_pairs_become_unsigned_beside_quantized_biases(tmp_path: Path) -> None:
         """
     )
     assert differences("QNT124", model, tmp_path, "onnxruntime") == 0
+
+
+def test_no_heads_are_shared_where_there_are_none(tmp_path: Path) -> None:
+    example = RULES["FUS018"].examples.invalid[0].model
+    assert example is not None
+    path = tmp_path / "model.onnx"
+    for heads, fixes in ((2, 1), (0, 0)):
+        text = example.replace("float[2,2,16,8] v0", f"float[2,{heads},16,8] v0")
+        onnx.save(model_from_text(text), path)
+        found = fixes_of("FUS018", path, "onnxruntime")[0]
+        assert len(found) == fixes

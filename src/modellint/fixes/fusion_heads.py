@@ -110,7 +110,7 @@ def _shared(context: Context, product: Node, copied: _Copied) -> tuple[GraphEdit
     queried, stored = _heads(context, product), (context.shape(copied.source) or ())[1]
     if rows is None or result is None or len(context.shape(rows) or ()) != _RANK:
         return None
-    if queried is None or not isinstance(stored, int) or queried % stored:
+    if queried is None or not isinstance(stored, int) or not stored or queried % stored:
         return None
     base, together, apart = result.name, f"{result.name}_together", f"{result.name}_apart"
     made = [NewNode("Reshape", (rows, together), (f"{base}_rows",))]
