@@ -165,7 +165,7 @@ class Box(Generic[T]):
 
 
 @pytest.mark.parametrize("cls", [Itself, Roomy, Bare, Further, Box])
-def test_an_object_is_of_its_class(cls: type[Any]) -> None:
+def test_objects_keep_their_class(cls: type[Any]) -> None:
     made = [cls(at) for at in range(3 * FEW)]
     assert {type(each) for each in made} == {cls}
     values = [getattr(each, fields(each)[0].name) for each in made]

@@ -125,7 +125,7 @@ def _written_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., 
         else:
             known |= {"_open": _open_twin(made), "_type": type}
             lines = [
-                " if _type(self) is not _made:",  # but of a subclass, which it stays
+                " if _type(self) is not _made:",  # an object of a subclass keeps its class
                 *(f" {line}" for line in [*past, " return"]),
                 " _set(self, '__class__', _open)",
                 *lines,
@@ -139,7 +139,7 @@ def _written_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., 
 
 def _open_twin(made: _Class) -> _Class:
     """Return a class with the same layout that allows assignments, whatever its bases refuse."""
-    bases = getattr(made, "__orig_bases__", made.__bases__)  # without which none is generic
+    bases = getattr(made, "__orig_bases__", made.__bases__)  # which Generic asks for
     members = {"__slots__": made.__slots__, "__setattr__": object.__setattr__}
     return type(made.__name__, made.__bases__, {**members, "__orig_bases__": bases})
 

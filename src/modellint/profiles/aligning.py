@@ -48,7 +48,7 @@ def _innermost(layers: Sequence[RunLayer]) -> Iterator[tuple[Hashable, int]]:
 
 
 def _of_layer(layer: RunLayer) -> Hashable:
-    """Return what tells a layer's weight; None for layers without one."""
+    """Return what identifies a layer's weight; None for layers without one."""
     op = (layer.op or "").lower()
     if "conv" in op and len(layer.inputs) > 1:
         return _key(layer.inputs[1])

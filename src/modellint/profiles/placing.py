@@ -85,7 +85,7 @@ class _Claims:
                 yield value.producer
 
     def align(self, layers: Sequence[RunLayer]) -> bool:
-        """Claim nodes by their weights if no layer names any; tell whether that worked.
+        """Claim nodes by their weights if no layer names any; return True if that worked.
 
         Nodes without weights stay unclaimed then: where layers have no names, nothing is fused.
         """

@@ -521,7 +521,7 @@ def _percent(share: float | None) -> str:
     if share is None:
         return ""
     rounded = f"{share:.0%}"
-    return "under 1%" if share and rounded == "0%" else rounded  # 0% would say that it is nothing
+    return "under 1%" if share and rounded == "0%" else rounded  # 0% would mean none
 
 
 def _seconds(seconds: float | None) -> str:
