@@ -178,7 +178,7 @@ class InputReader:
 
     def _encoder(self, path: Path) -> Any:
         if self.tokenizer is None:
-            raise UsageError(f"{path} is text, which needs --tokenizer tokenizer.json")
+            raise UsageError(f"{path} is text, which `modellint diff --run --tokenizer FILE` reads")
         if find_spec("tokenizers") is None:
             raise UsageError("reading text needs the tokenizers package: pip install tokenizers")
         stored = read_text(self.tokenizer, MOST_JSON)
