@@ -274,3 +274,20 @@ def test_no_heads_are_shared_where_there_are_none(tmp_path: Path) -> None:
         onnx.save(model_from_text(text), path)
         found = fixes_of("FUS018", path, "onnxruntime")[0]
         assert len(found) == fixes
+
+
+@pytest.mark.parametrize(
+    ("packed", "scales", "fixes"), [("uint8", 2, 1), ("int32", 2, 0), ("uint8", 4, 0)]
+)
+def test_only_bytes_with_a_scale_for_each_block_are_unpacked(
+    packed: str, scales: int, fixes: int, tmp_path: Path
+) -> None:
+    rows = {"w": np.full((2, 1, 16), 152, packed), "s": np.ones(scales, "float32")}
+    model = stored(
+        '<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1]> main (float[1,32] x,'
+        f" {packed}[2,1,16] w, float[{scales}] s) => (float[1,2] y)"
+        " { y = com.microsoft.MatMulNBits <K = 32, N = 2, bits = 4, block_size = 32> (x, w, s) }",
+        rows,
+    )
+    onnx.save(model, tmp_path / "model.onnx")
+    assert len(fixes_of("QNT006", tmp_path / "model.onnx", "tensorrt")[0]) == fixes

@@ -40,7 +40,9 @@ def unpack_weight(context: Context, hit: Hit) -> Fix | None:
         return None
     if packed is None or packed.tensor is None or not is_settled(packed) or not readable(scales):
         return None
-    if packed.tensor.elements * 2 != rows * columns or scales is None or scales.tensor is None:
+    if packed.tensor.dtype is not DTYPES["uint8"] or packed.tensor.elements * 2 != rows * columns:
+        return None
+    if scales is None or scales.tensor is None or scales.tensor.elements * block != rows * columns:
         return None
     weight, scale, floats = (f"{packed.name}_{part}" for part in ("int4", "scales", "floats"))
     graph, dtype, blocks = node.graph, scales.tensor.dtype, rows // block
