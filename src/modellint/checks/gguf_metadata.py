@@ -9,9 +9,9 @@ from math import prod
 from modellint.base.paths import LOCAL_PATH
 from modellint.checks.api import Check, Context, Hit
 from modellint.formats.gguf import gguf_facts
-from modellint.formats.gguf.architecture import MOST_LAYERS, Hyperparameters
 from modellint.formats.gguf.facts import GgufFacts
 from modellint.formats.gguf.header import TYPE_NAMES, Array, Entry
+from modellint.formats.gguf.hyperparameters import MOST_LAYERS, Hyperparameters
 from modellint.formats.gguf.llama import KeyKind, Loader, Requirements, loader
 from modellint.formats.gguf.types import FILE_TYPES, GUESSED, TYPES, ggml_name
 from modellint.model import format_shape
