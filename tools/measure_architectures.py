@@ -14,10 +14,10 @@ from typing import Any
 TABLE = Path(__file__).parents[1] / "src/modellint/formats/huggingface/architectures.json"
 SOURCE = "https://github.com/huggingface/transformers/tree/v{version}/src/transformers/models"
 TYPES = """
-afmoe apertus arcee aria_text bamba biogpt bitnet bloom codegen cohere cohere2 cwm dbrx
-deepseek_v2 deepseek_v3 deepseek_v32 diffllama dots1 ernie4_5 ernie4_5_moe exaone4 falcon
-falcon_h1 falcon_mamba flex_olmo gemma gemma2 gemma3_text gemma3n_text gemma4_text glm glm4
-glm4_moe glm4_moe_lite glm4v_moe_text glm4v_text gpt2 gpt_bigcode gpt_neo gpt_neox gpt_oss gptj
+afmoe apertus arcee aria_text bamba biogpt bitnet bloom codegen cohere cohere2 cwm dbrx deepseek_v2
+deepseek_v3 deepseek_v32 diffllama dots1 ernie4_5 ernie4_5_moe exaone4 falcon falcon_h1
+falcon_mamba flex_olmo gemma gemma2 gemma3_text gemma3n_text gemma4_text glm glm4 glm4_moe
+glm4_moe_lite glm4v_moe_text glm4v_text glm_moe_dsa gpt2 gpt_bigcode gpt_neo gpt_neox gpt_oss gptj
 granite granitemoe granitemoehybrid granitemoeshared helium hunyuan_v1_dense hunyuan_v1_moe jamba
 jetmoe kimi_linear lfm2 lfm2_moe llama llama4_text mamba mamba2 minicpm3 minimax minimax_m2
 ministral ministral3 mistral mixtral mllama_text_model mpt nemotron nemotron_h olmo olmo2 olmo3
@@ -32,6 +32,7 @@ vocab_size max_position_embeddings tie_word_embeddings
 sliding_window use_sliding_window max_window_layers sliding_window_pattern attention_chunk_size
 window_size global_attn_every_n_layers
 kv_lora_rank q_lora_rank qk_rope_head_dim qk_nope_head_dim v_head_dim
+index_head_dim index_n_heads index_topk
 num_experts num_local_experts n_routed_experts moe_num_experts num_experts_per_tok moe_topk
 n_shared_experts moe_num_shared_experts num_shared_experts
 shared_expert_intermediate_size shared_intermediate_size moe_shared_expert_intermediate_size

@@ -78,7 +78,7 @@ OWN: dict[str, dict[str, Any]] = {
         "activation_sparsity_pattern": [0.0] * 10,
     },
     "gemma4_text": {"num_hidden_layers": 12},
-    "glm4_moe_lite": _LATENT,
+    **dict.fromkeys(("glm4_moe_lite", "glm_moe_dsa"), _LATENT),
     "gptj": {"rotary_dim": 8},
     "gpt_neo": {"num_heads": 4, "attention_types": [[["global", "local"], 4]], "window_size": 5},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"] * 4},

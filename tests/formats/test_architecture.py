@@ -122,6 +122,27 @@ def test_no_record_of_transformers_is_in_doubt() -> None:
     assert [name for name, record in RECORDS.items() if read(record["config"]).doubt] == []
 
 
+@pytest.mark.parametrize(
+    ("stated", "indexed"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5]),
+        ({"index_topk_freq": 2}, [0, 1, 3, 5]),
+        ({"index_topk_freq": 4, "index_skip_topk_offset": 3}, [0, 1, 2]),
+        ({"index_topk_pattern": "FSSFSS", "index_topk_freq": 2}, [0, 3]),
+        ({"indexer_types": ["full", *["shared"] * 5], "index_topk_pattern": "FFFFFF"}, [0]),
+    ],
+)
+def test_layers_that_share_a_choice_cache_no_index(
+    stated: dict[str, Any], indexed: list[int]
+) -> None:
+    config = {"model_type": "glm_moe_dsa", "num_hidden_layers": 6, **stated}
+    found = read(config)
+    assert {layer.index_size for layer in found.layers} <= {0, 128}
+    assert [at for at, layer in enumerate(found.layers) if layer.index_size] == indexed
+    assert {layer.key_size for layer in found.layers} == {512 + 64}
+    assert not found.doubt
+
+
 def test_the_decoder_of_a_model_with_several_parts() -> None:
     text = RECORDS["qwen2"]["config"]
     found = read({"model_type": "llava", "text_config": text, "vision_config": {"depth": 2}})

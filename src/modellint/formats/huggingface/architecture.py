@@ -34,12 +34,12 @@ _UNGATED = frozenset(
 )
 """Types of models whose feed-forward networks have one product before the activation."""
 _LATENT = frozenset(
-    """deepseek_v2 deepseek_v3 deepseek_v32 minicpm3 glm4_moe_lite kimi_linear
+    """deepseek_v2 deepseek_v3 deepseek_v32 glm_moe_dsa minicpm3 glm4_moe_lite kimi_linear
     kimi_k2""".split()
 )
 _GLOBAL_HEAD = 512
 """Size of heads that attend to everything in Gemma 4."""
-_INDEXED = frozenset({"deepseek_v32"})
+_INDEXED = frozenset({"deepseek_v32", "glm_moe_dsa"})
 """Types of models whose layers choose what they attend to by an index, which they cache besides."""
 _UNSCALED = frozenset(" su longrope llama3 mrope default proportional".split(" "))
 """Schemes that do not lengthen the context beyond what the configuration states."""
@@ -142,15 +142,27 @@ def _layer(
         own_value_size=hyper.count("v_head_dim") if latent else 0,
         inner=recurrent.inner if keeps_state else 0,
         convolution=recurrent.convolution if keeps_state else 0,
-        **(_index(hyper) if latent and hyper.type in _INDEXED else {}),
+        **(_index(hyper) if latent and _has_index(hyper, index) else {}),
     )
+
+
+def _has_index(hyper: HyperTable, index: int) -> bool:
+    """Return True for a layer with an index of its own, not the choice of an earlier layer."""
+    if hyper.type not in _INDEXED:
+        return False
+    kinds = hyper.stated_items("indexer_types") or hyper.config.text("index_topk_pattern")
+    if kinds:
+        return index >= len(kinds) or kinds[index] not in ("shared", "S")
+    every = hyper.number("index_topk_freq") or 1
+    skipped = hyper.number("index_skip_topk_offset")
+    return max(index - (2 if skipped is None else skipped) + 1, 0) % every == 0
 
 
 def _index(hyper: HyperTable) -> dict[str, int]:
     return {
-        "index_size": hyper.number("index_head_dim") or 128,
-        "index_heads": hyper.number("index_n_heads") or 64,
-        "chosen": hyper.number("index_topk") or 2048,
+        "index_size": hyper.count("index_head_dim"),
+        "index_heads": hyper.count("index_n_heads"),
+        "chosen": hyper.count("index_topk"),
     }
 
 
