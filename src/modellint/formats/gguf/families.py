@@ -1,4 +1,4 @@
-"""What llama.cpp assumes of architectures by their names, which no metadata states.
+"""Tables of what llama.cpp assumes of architectures by their names, which no metadata state.
 
 Defaults and exceptions are those of llama.cpp, in ``load_hparams`` and ``load_arch_hparams``:
 https://github.com/ggml-org/llama.cpp/tree/master/src/models (October 2026).
