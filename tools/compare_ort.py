@@ -8,6 +8,7 @@ inputs, outputs, operators with their attributes, inputs and outputs, and number
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -31,7 +32,7 @@ def compare(folder: Path, path: Path, counts: Counter[str]) -> Iterator[str]:
     if not (_save(path, folder / "saved.ort") and _save(path, folder / "saved.onnx")):
         return
     counts["files that ONNX Runtime saves"] += 1
-    ours, theirs = read_model(folder / "saved.ort"), read_model(folder / "saved.onnx")
+    ours, theirs = read_model(folder / "saved.ort"), _with_data(folder / "saved.onnx", path)
     if any(problem.fatal for problem in ours.problems):
         yield f"cannot be read: {ours.problems}"
         return
@@ -55,6 +56,16 @@ def _save(path: Path, saved: Path) -> bool:
     except Exception:  # it has many, and none of them is of interest
         return False
     return True
+
+
+def _with_data(saved: Path, original: Path) -> Model:
+    """Read what is saved, which refers to external data in the folder of the original."""
+    missing = [each for each in read_model(saved).problems if each.kind == "external-missing"]
+    for location in (str(each.facts["location"]) for each in missing):
+        target = saved.parent / location
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(original.parent / location, target)
+    return read_model(saved)
 
 
 def _types(values: list[Any]) -> list[tuple[Any, ...]]:
