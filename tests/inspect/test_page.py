@@ -84,6 +84,14 @@ def test_the_page_answers_whether_it_fits() -> None:
     assert "✓ fits, ~ tight, ✗ does not fit" in text
 
 
+def test_the_largest_batch_that_is_tried_is_not_called_the_limit() -> None:
+    inspected = resnet()
+    assert inspected.memory is not None
+    most = {name: replace(each, largest_batch=1 << 20) for name, each in inspected.memory.items()}
+    text = text_of(replace(inspected, memory=most))
+    assert field(text, "room for").endswith("batch 1,048,576 and more")
+
+
 def test_a_decoder_shows_its_cache_attention_and_formula() -> None:
     text = text_of(decoder())
     assert "GQA · 4 layers · 8 query heads on 2" in field(text, "attention")

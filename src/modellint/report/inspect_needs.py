@@ -202,12 +202,11 @@ class NeedsPage(SweepPage):
             return "not known: too many tensors are not counted"
         found = []
         if needs.largest_batch is not None:
-            found.append(f"batch {needs.largest_batch:,}" if needs.largest_batch else "no batch")
+            found.append(
+                f"batch {_limit(needs.largest_batch)}" if needs.largest_batch else "no batch"
+            )
         if needs.largest_sequence:
-            limit = f"{needs.largest_sequence:,}"
-            if needs.largest_sequence >= ENDLESS:
-                limit = f"{limit} and more"
-            found.append(f"{self.words(needs.sequence or '')} {limit}")
+            found.append(f"{self.words(needs.sequence or '')} {_limit(needs.largest_sequence)}")
         return " or ".join(found)
 
     def _smallest(self, needs: Memory) -> str:
@@ -421,6 +420,10 @@ def _timed(needs: Memory, bound: Roofline) -> str:
 
 def _weights(needs: Memory) -> Estimate:
     return Estimate(needs.weights, needs.weights, needs.weights, "derived")
+
+
+def _limit(size: int) -> str:
+    return f"{size:,} and more" if size >= ENDLESS else f"{size:,}"
 
 
 def _percent(share: float) -> str:
