@@ -47,7 +47,7 @@ def fp16_vanishing_weight(context: Context) -> Iterator[Hit]:
     for place, _, statistics in _statistics(context):
         vanishing = statistics.vanishing or 0
         if is_weight(place) and vanishing / statistics.read >= context.options["share"]:
-            facts = _shares(vanishing, statistics)
+            facts = _shares(vanishing, statistics) | _weight(statistics)
             yield Hit(place, facts | {"tensor": place.name})
 
 
@@ -58,7 +58,7 @@ def constant_weight(context: Context) -> Iterator[Hit]:
             continue
         if statistics.is_constant and is_weight(place):
             facts = {"tensor": place.name, "number": statistics.lowest, "size": tensor.nbytes}
-            yield Hit(place, facts)
+            yield Hit(place, facts | _weight(statistics))
 
 
 def sparse_stored_dense(context: Context) -> Iterator[Hit]:
@@ -68,7 +68,8 @@ def sparse_stored_dense(context: Context) -> Iterator[Hit]:
             continue
         share = statistics.zeros / statistics.read
         if context.options["share"] <= share and is_weight(place):
-            yield Hit(place, {"tensor": place.name, "share": share, "size": tensor.nbytes})
+            facts = {"tensor": place.name, "share": share, "size": tensor.nbytes}
+            yield Hit(place, facts | _weight(statistics))
 
 
 def zero_channels(context: Context) -> Iterator[Hit]:
@@ -192,3 +193,8 @@ def _shares(count: int, statistics: Statistics) -> dict[str, object]:
         "share": count / statistics.read,
         "of": "of a sample" if statistics.is_sample else "of all",
     }
+
+
+def _weight(statistics: Statistics) -> dict[str, object]:
+    """Return the words for what was read of a weight."""
+    return {"weight": "a sample of weight" if statistics.is_sample else "weight"}
