@@ -191,6 +191,22 @@ def test_few_layers_are_not_fitted(tmp_path: Path) -> None:
     assert run_cli("calibrate", file, "--target", "My Board").exit_code == 2
 
 
+def test_what_cannot_be_fitted_by_itself_is_refused(tmp_path: Path, board: Path) -> None:
+    path, file = network(tmp_path), tmp_path / "run.json"
+    file.write_text(write_json([replace(run_of(path, 1.0), layers=(RunLayer("x", "Conv", 1e-3),))]))
+
+    def refusal(*options: str | Path) -> str:
+        out = ("--models", path, "-o", tmp_path / "out.toml")
+        done = run_cli("calibrate", file, "--target", "next", *out, *options)
+        assert done.exit_code == 2
+        return done.stderr
+
+    assert "--only needs --from" in refusal("--only", "memory")
+    assert "did you mean 'memory'?" in refusal("--from", board, "--only", "memroy")
+    named = refusal("--from", "a10", "--only", "memory")
+    assert "NVIDIA A10 is not a CPU with coefficients for onnxruntime" in named
+
+
 @pytest.mark.parametrize("name", ["rows", "pools"])
 def test_suites_are_the_same_each_time(name: str) -> None:
     assert MICRO[name]().SerializeToString() == MICRO[name]().SerializeToString()

@@ -85,13 +85,30 @@ def test_calibrated_from_one_suite_and_validated_on_another(
     assert done.exit_code == 0, done
     done = run_cli("calibrate", runs / "micro", "--target", "board", "-o", board)
     assert done.exit_code == 0, done
-    assert target_in(board).calibrations["onnxruntime"].rows > 20
+    first = target_in(board)
+    assert first.calibrations["onnxruntime"].rows > 20
+    options = (
+        "--from",
+        board,
+        "--only",
+        "memory",
+        "--only",
+        "passes",
+        "-o",
+        tmp_path / "next.toml",
+    )
+    done = run_cli("calibrate", runs / "micro", "--target", "next", *options)
+    assert done.exit_code == 0, done
+    after = target_in(tmp_path / "next.toml")
+    assert (after.rates, after.memory) == (first.rates, first.memory)
+    old, new = (each.calibrations["onnxruntime"].coefficients for each in (first, after))
+    assert {name for name in new if new[name] != old[name]} <= {"memory", "passes"}
     done = run_cli("bench", "--suite", "workloads", *QUICK, "--registry", runs / "workloads")
     assert done.exit_code == 0, done
-    options = ("validate", runs / "workloads", "-t", board)
-    done = run_cli(*options, "--max-mape", "1000", "--json")
+    validating = ("validate", runs / "workloads", "-t", board)
+    done = run_cli(*validating, "--max-mape", "1000", "--json")
     assert done.exit_code == 0, done
     found = json.loads(done.stdout)
     assert len(found["rows"]) == len(FEW["workloads"])
     assert not found["unknown"]
-    assert run_cli(*options, "--max-mape", "0").exit_code == 1
+    assert run_cli(*validating, "--max-mape", "0").exit_code == 1

@@ -20,6 +20,7 @@ from modellint.analysis.latency.processor import Coefficients
 from modellint.base.errors import UsageError
 from modellint.base.links import page_url
 from modellint.base.records import dataclass
+from modellint.base.suggest import did_you_mean
 from modellint.base.text import clean
 from modellint.benching.fingerprints import undisturbed
 from modellint.benching.validating import measured_seconds
@@ -53,6 +54,8 @@ FITTED: Mapping[str, tuple[float, float]] = {
     "call": (1e-6, 2e-3),
 }
 """Coefficients that are fitted, with the range that each may have."""
+PEAKS = "peaks"
+"""The name of the rates and the bandwidth, where what is fitted is chosen."""
 WEIGHT = 0.3
 """Exponent of a layer's time that its error is weighted by."""
 DIRECTIONS: Sequence[Mapping[str, int]] = (
@@ -83,6 +86,30 @@ _MOST_WITHIN = 0.9
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """The target that a fit begins with, and what of it is fitted: everything if not chosen."""
+
+    target: Target
+    only: frozenset[str] = frozenset()
+
+    def fits(self, *names: str) -> bool:
+        return not self.only or self.only.issuperset(names)
+
+    def coefficients(self, runtime: str) -> Coefficients:
+        """Return those to begin with: those of the target if only some are fitted."""
+        known = (PEAKS, *FITTED)
+        for name in sorted(self.only.difference(known)):
+            hint = did_you_mean(name, known, f"known: {', '.join(known)}")
+            raise UsageError(f"nothing to fit is called {name!r}; {hint}")
+        if not self.only:
+            return Coefficients(fill=2.0, vector=1.0, depthwise=0.5, group=1e-6, tile=0.5)
+        own = self.target.calibrations.get(runtime)
+        if own is None or self.target.vendor != "cpu":
+            raise UsageError(f"{self.target.name} is not a CPU with coefficients for {runtime}")
+        return replace(Coefficients(), **own.coefficients)
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """A layer's kernels, and the time that they took."""
 
@@ -107,9 +134,10 @@ class CalibratedTarget:
 
 
 def calibrate(
-    name: str, base: Target, runs: Sequence[tuple[MeasuredRun, Model]], runtime: str
+    name: str, start: Start, runs: Sequence[tuple[MeasuredRun, Model]], runtime: str
 ) -> CalibratedTarget:
-    """Fit a target to runs of one runtime; `base` gives memory and names."""
+    """Fit a target to runs of one runtime."""
+    coefficients = start.coefficients(runtime)
     measured = [run for run, _ in runs]
     profiler = profiler_seconds(measured)
     usual = usual_ratio(measured, profiler)
@@ -124,11 +152,14 @@ def calibrate(
     threads = {run.conditions.threads for run, _ in runs}
     if len(threads) != 1:
         raise UsageError("the runs have different numbers of threads")
-    target = _with_peaks(name, base, found, next(iter(threads)))
-    fitted = replace(
-        _fit(target, found, launch_seconds(measured)),
-        reorder=_reorder_share(target, measured, profiler, usual),
-    )
+    target = replace(start.target, id=name)
+    if start.fits(PEAKS):
+        target = _with_peaks(name, start.target, found, next(iter(threads)))
+    if start.fits("launch"):
+        coefficients = replace(coefficients, launch=launch_seconds(measured))
+    fitted = _fit(target, found, coefficients, [each for each in DIRECTIONS if start.fits(*each)])
+    if start.fits("reorder"):
+        fitted = replace(fitted, reorder=_reorder_share(target, measured, profiler, usual))
     machine = Cpu(target, fitted)
     errors = sorted(_ratio(machine, each) for each in found)
     error = max(1.05, errors[min(len(errors) - 1, int(_MOST_WITHIN * len(errors)))])
@@ -288,14 +319,19 @@ def _cache_bytes() -> int:
     return 1 << 20
 
 
-def _fit(target: Target, found: Sequence[Observed], launch: float) -> Coefficients:
+def _fit(
+    target: Target,
+    found: Sequence[Observed],
+    start: Coefficients,
+    directions: Sequence[Mapping[str, int]],
+) -> Coefficients:
     """Fit coefficients in turn, alone and with those that make up for each other."""
-    best = Coefficients(launch=launch, fill=2.0, vector=1.0, depthwise=0.5, group=1e-6, tile=0.5)
+    best = start
     least = _loss(target, best, found)
     step = 2.0
     while step > FINEST:
         improved = False
-        for direction in DIRECTIONS:
+        for direction in directions:
             for factor in (step, 1 / step):
                 tried = _moved(best, direction, factor)
                 loss = _loss(target, tried, found)

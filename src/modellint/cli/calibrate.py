@@ -20,6 +20,7 @@ EPILOG = """Examples:
   modellint bench --suite micro --threads 1 --registry runs/
   modellint calibrate --target my-cpu runs/                   writes my-cpu.toml
   modellint calibrate --target my-cpu runs/ --models models/  with runs of other models
+  modellint calibrate --target my-cpu runs/ --from old.toml --only memory --only cache
 
 Exit codes:
   0  success    2  usage error
@@ -38,6 +39,20 @@ Exit codes:
     help="Models of the runs, besides those of suites; repeatable.",
 )
 @option(
+    "--from",
+    "start",
+    group=FIT,
+    metavar="TARGET",
+    help="Begin with this calibrated CPU, an id or a target file, not with this machine.",
+)
+@option(
+    "--only",
+    group=FIT,
+    multiple=True,
+    metavar="NAME",
+    help="Fit only this coefficient, or peaks; the others stay those of --from. Repeatable.",
+)
+@option(
     "--output",
     "-o",
     "out",
@@ -53,10 +68,10 @@ def command(runs: tuple[Path, ...], target: str, out: Path | None, **given: Any)
     Runs are files of modellint bench, or registries. Models of --suite are made once more.
     """
     from modellint.base.temporary import temporary_folder
-    from modellint.benching.calibrating import calibrate, target_file
+    from modellint.benching.calibrating import Start, calibrate, target_file
     from modellint.benching.measured_models import ModelFinder
     from modellint.profiles import read_runs
-    from modellint.targets import HOST, find_target
+    from modellint.targets import HOST, find_target_or_file
 
     if not _ID.fullmatch(target):
         raise UsageError(f"--target {target}: use lower-case letters, digits and hyphens")
@@ -64,6 +79,9 @@ def command(runs: tuple[Path, ...], target: str, out: Path | None, **given: Any)
     if path.exists() and not given["force"]:
         raise UsageError(f"{path} exists; overwrite it with --force")
     measured = [run for run in read_runs(runs) if run.layers]
+    if given["only"] and not given["start"]:
+        raise UsageError("--only needs --from: the target that has the other coefficients")
+    start = Start(find_target_or_file(given["start"] or HOST), frozenset(given["only"]))
     names = {run.runtime.name for run in measured}
     if len(names) != 1:
         raise UsageError(f"the runs are of {len(names)} runtimes; give those of one, with layers")
@@ -73,7 +91,7 @@ def command(runs: tuple[Path, ...], target: str, out: Path | None, **given: Any)
         if not pairs:
             raise UsageError("no models of the runs were found; name them with --models")
         (runtime,) = names
-        fit = calibrate(target, find_target(HOST), pairs, runtime)
+        fit = calibrate(target, start, pairs, runtime)
     devices = list(dict.fromkeys(run.device.name for run, _ in pairs if run.device.name))
     try:
         write_atomically(path, target_file(fit, runtime, devices))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,9 +13,6 @@ from modellint.cli.command import Command, option
 from modellint.cli.compare import parse_share
 from modellint.cli.outputs import color_option
 from modellint.config.settings import OUTPUT
-
-if TYPE_CHECKING:
-    from modellint.targets.target import Target
 
 WHAT, LIMITS = "Estimates", "Limits"
 WRONG, DONE = 1, 0
@@ -64,9 +61,10 @@ def command(runs: tuple[Path, ...], **given: Any) -> int:
     from modellint.profiles import read_runs
     from modellint.report.options import Options
     from modellint.report.runs import write_validation
+    from modellint.targets import find_target_or_file
 
     limit = parse_share(given["max_mape"], "--max-mape")
-    target = _target(given["target"])
+    target = find_target_or_file(given["target"])
     with temporary_folder() as folder:
         finder = ModelFinder(given["models"], folder)
         result = validate(finder.found(read_runs(runs)), target)
@@ -83,16 +81,3 @@ def command(runs: tuple[Path, ...], **given: Any) -> int:
     if mape is None:
         raise UsageError("none of the runs has an estimate: are their models among --models?")
     return WRONG if mape > limit else DONE
-
-
-def _target(name: str) -> Target:
-    from modellint.targets import find_target
-
-    path = Path(name)
-    if path.suffix != ".toml":
-        return find_target(name)
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file")
-    from modellint.targets.loader import target_in
-
-    return target_in(path)

@@ -96,6 +96,16 @@ def _find_known(key: str, name: str, extra_dirs: Sequence[Path]) -> Target:
     raise UnknownTarget(name, _near(key, tables))
 
 
+def find_target_or_file(name: str) -> Target:
+    """Return the device with this id, or in this target file."""
+    path = Path(name)
+    if path.suffix != ".toml":
+        return find_target(name)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    return target_in(path)
+
+
 def target_in(path: Path) -> Target:
     """Return the device that a file describes, which extends no other."""
     return _target(_read_table(path), path)
