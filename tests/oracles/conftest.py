@@ -12,6 +12,7 @@ from tests.packaging.conftest import built, snapshot, wheels
 __all__ = ["built", "snapshot", "wheels"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests of a file in one worker: servers and browsers are started once for all."""
     for item in items:
