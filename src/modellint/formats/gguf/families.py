@@ -12,7 +12,7 @@ from modellint.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class WindowedLayers:
     """Layers that attend to a window, unless the file says which do."""
 
     every: int = 0
@@ -25,26 +25,26 @@ class Window:
     """Size whatever the file states."""
 
 
-WINDOWS: Mapping[str, Window] = {
-    "afmoe": Window(4),
-    "cohere2": Window(4),
-    "cohere2moe": Window(4, dense_first=True),
-    "deepseek4": Window(),
-    "exaone-moe": Window(4, size=128),
-    "exaone4": Window(4, size=4096),
-    "gemma-embedding": Window(6),
-    "gemma2": Window(2, size=4096),
-    "gemma3": Window(6),
-    "gemma3n": Window(5),
-    "gpt-oss": Window(2),
-    "laguna": Window(4, dense_first=True),
-    "llama4": Window(4, always=8192),
-    "mellum": Window(4),
-    "modern-bert": Window(3, dense_first=True),
-    "muse-glimmer": Window(4),
-    "olmo2": Window(4),
-    "plamo3": Window(8),
-    "smallthinker": Window(4, dense_first=True, always=4096),
+WINDOWS: Mapping[str, WindowedLayers] = {
+    "afmoe": WindowedLayers(4),
+    "cohere2": WindowedLayers(4),
+    "cohere2moe": WindowedLayers(4, dense_first=True),
+    "deepseek4": WindowedLayers(),
+    "exaone-moe": WindowedLayers(4, size=128),
+    "exaone4": WindowedLayers(4, size=4096),
+    "gemma-embedding": WindowedLayers(6),
+    "gemma2": WindowedLayers(2, size=4096),
+    "gemma3": WindowedLayers(6),
+    "gemma3n": WindowedLayers(5),
+    "gpt-oss": WindowedLayers(2),
+    "laguna": WindowedLayers(4, dense_first=True),
+    "llama4": WindowedLayers(4, always=8192),
+    "mellum": WindowedLayers(4),
+    "modern-bert": WindowedLayers(3, dense_first=True),
+    "muse-glimmer": WindowedLayers(4),
+    "olmo2": WindowedLayers(4),
+    "plamo3": WindowedLayers(8),
+    "smallthinker": WindowedLayers(4, dense_first=True, always=4096),
 }
 STATED_WINDOWS = frozenset(
     "dots3note gemma4 gemma4-assistant granite_swa maple mimo2 spark2_5 step35".split()
