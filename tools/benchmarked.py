@@ -7,6 +7,7 @@ batch and precision are found once, and kept next to the exports that
 
 from __future__ import annotations
 
+import argparse
 import csv
 import math
 import pickle
@@ -92,6 +93,15 @@ class Row:
     @property
     def logarithm(self) -> float:
         return math.log(self.seconds)
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """Return what all tools take that fit coefficients to published rows, which may add more."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("rows", type=Path, metavar="ROWS.csv")
+    parser.add_argument("models", type=Path, metavar="MODELS")
+    parser.add_argument("--write", action="store_true")
+    return parser
 
 
 def chip_of(target: Target) -> str:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarked import Row, chip_of, read_npu_rows, read_rows, seconds
+from benchmarked import Row, arguments, chip_of, read_npu_rows, read_rows, seconds
 from latency_bounds import Bounds
 from latency_files import (
     GENERATIONS_BEGIN,
@@ -303,11 +303,8 @@ class Fit:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", type=Path, metavar="ROWS.csv")
-    parser.add_argument("models", type=Path, metavar="MODELS")
+    parser = arguments(__doc__)
     parser.add_argument("--npus", type=Path, metavar="ROWS.csv", help="a table of NPUs")
-    parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     if given.npus is not None:
         return fit_npus(npu_fit(read_npu_rows(given.npus, given.models)), given)

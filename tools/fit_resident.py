@@ -9,14 +9,13 @@ four networks that were published, on three hosts. Needs numpy.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from benchmarked import Row, kernels_of
+from benchmarked import Row, arguments, kernels_of
 from fit_latency import Array, Fit, lines_of
 from latency_bounds import factor_of_rows
 from latency_files import write_device
@@ -96,11 +95,7 @@ def machine_for(row: Row, coefficients: Coefficients) -> Processor:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", type=Path, metavar="ROWS.csv")
-    parser.add_argument("models", type=Path, metavar="MODELS")
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
+    given = arguments(__doc__).parse_args()
     for name, table in tables(given.rows, given.models).items():
         sys.stdout.write(f"\n# {name}\n{table}")
         if given.write:

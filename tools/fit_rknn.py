@@ -10,7 +10,6 @@ the folder that `tools/export_benchmarked.py` wrote.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import itertools
 import math
@@ -19,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarked import Kernels, kernels_of, seconds
+from benchmarked import Kernels, arguments, kernels_of, seconds
 from latency_files import write_device
 
 from modellint.analysis.latency.processor import Coefficients
@@ -48,11 +47,7 @@ Observed = tuple[str, Kernels, float]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", type=Path, metavar="ROWS.csv")
-    parser.add_argument("models", type=Path, metavar="MODELS")
-    parser.add_argument("--write", action="store_true")
-    given = parser.parse_args()
+    given = arguments(__doc__).parse_args()
     found = list(observed(given.rows, given.models))
     tries = [dict(zip(GRID, each, strict=True)) for each in itertools.product(*GRID.values())]
     best = min(tries, key=lambda each: sum(miss**2 for miss in misses(found, each)))

@@ -199,14 +199,7 @@ def npus(fit: Fit) -> Iterator[str]:
     fitted, family, device = reached
     yield NPU_INTRODUCTION.format(rows=len(fit.rows), fitted=fitted, family=family, device=device)
     yield from summary(predictions)
-    for title, key in (
-        ("device", lambda row: row.chip),
-        ("family", lambda row: row.family),
-        ("kind of kernel", partial(leading_kind, fit)),
-        ("precision", lambda row: row.precision),
-    ):
-        yield ""
-        yield from by(predictions, key, title)
+    yield from by_chip(fit, predictions, "precision", lambda row: row.precision)
 
 
 def _reached(prediction: Prediction) -> str:
@@ -287,6 +280,21 @@ def _ranks(figures: Sequence[float]) -> Any:
     _, inverse, counts = np.unique(figures, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return (ends - (counts - 1) / 2)[inverse]
+
+
+def by_chip(
+    fit: Fit, predictions: dict[str, Prediction], title: str, key: Callable[[Row], Any]
+) -> Iterator[str]:
+    """Break the error of a fit to other chips than GPUs down, last by what is named."""
+    of_kernel = partial(leading_kind, fit)
+    for each, of_row in (
+        ("device", lambda row: row.chip),
+        ("family", lambda row: row.family),
+        ("kind of kernel", of_kernel),
+        (title, key),
+    ):
+        yield ""
+        yield from by(predictions, of_row, each)
 
 
 def by(predictions: dict[str, Prediction], key: Callable[[Row], Any], title: str) -> Iterator[str]:

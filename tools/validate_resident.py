@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from fit_resident import EDGE, ResidentFit, edge_fit, hailo_fit
 from generated import between
-from validate_latency import BEGIN_RESIDENT, END, PAGE, Prediction, by, leading_kind, summary
+from validate_latency import BEGIN_RESIDENT, END, PAGE, Prediction, by_chip, summary
 
 HAILO = """
 ## Chips that keep networks on themselves
@@ -53,14 +52,7 @@ def of_hailo(fit: ResidentFit) -> Iterator[str]:
     found = predictions(fit)
     yield HAILO.format(rows=len(fit.rows))
     yield from summary(found)
-    for title, key in (
-        ("device", lambda row: row.chip),
-        ("family", lambda row: row.family),
-        ("kind of kernel", partial(leading_kind, fit)),
-        ("batch", lambda row: row.batch),
-    ):
-        yield ""
-        yield from by(found, key, title)
+    yield from by_chip(fit, found, "batch", lambda row: row.batch)
 
 
 def of_edge(fit: ResidentFit) -> Iterator[str]:

@@ -322,11 +322,10 @@ def _cache_bytes() -> int:
 def _fit(
     target: Target,
     found: Sequence[Observed],
-    start: Coefficients,
+    best: Coefficients,
     directions: Sequence[Mapping[str, int]],
 ) -> Coefficients:
-    """Fit coefficients in turn, alone and with those that make up for each other."""
-    best = start
+    """Fit coefficients in turn, from some on, alone and with those that make up for each other."""
     least = _loss(target, best, found)
     step = 2.0
     while step > FINEST:

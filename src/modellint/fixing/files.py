@@ -290,18 +290,12 @@ def put(draft: Path, model: Model, destination: Destination, *, brings_data: boo
     _remove_abandoned(target.parent)
     if destination.file is not None and brings_data:
         _bring_external_data(model, target.parent)
-    beside = target.with_name(f"{DRAFT}{os.getpid()}-new{ENDING}")
-    try:
+    with _written_beside(target, "new") as beside:
         if draft.stat().st_dev == target.parent.stat().st_dev and draft != model.path:
             draft.replace(beside)
         else:
             shutil.copyfile(draft, beside)
         beside.chmod(mode)
-        _flush(beside)
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
     _flush(target.parent)
     return target
 
@@ -312,20 +306,22 @@ def _bring_external_data(model: Model, folder: Path) -> None:
         place = folder / file.resolve().relative_to(home)
         if file.exists() and not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
-            _copy_whole(file, place)
+            with _written_beside(place, "data") as beside:
+                shutil.copyfile(file, beside)
         elif place.exists() and not place.samefile(file) and not _are_equal(place, file):
             raise UsageError(f"{place} exists, and is not the model's external data")
 
 
-def _copy_whole(file: Path, place: Path) -> None:
-    """Copy a file so that its place never holds only a part of it."""
-    part = place.parent / f"{DRAFT}{os.getpid()}-data{ENDING}"
+@contextmanager
+def _written_beside(target: Path, kind: str) -> Iterator[Path]:
+    """Give a place next to a file to write to, which takes the file's place once it is whole."""
+    beside = target.with_name(f"{DRAFT}{os.getpid()}-{kind}{ENDING}")
     try:
-        shutil.copyfile(file, part)
-        _flush(part)
-        part.replace(place)
+        yield beside
+        _flush(beside)
+        beside.replace(target)
     except BaseException:
-        part.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
 
 

@@ -62,8 +62,9 @@ def open_batch(facts: Facts, node: Node, _: Condition) -> str:
     """Describe an input whose first dim is open."""
     value = node.input(0)
     shape = facts.shape(value) if value is not None else None
-    is_open = value is not None and shape and not isinstance(shape[0], int)
-    return f"a batch of '{value.name}' that is open" if is_open and value is not None else ""
+    if value is None or not shape or isinstance(shape[0], int):
+        return ""
+    return f"a batch of '{value.name}' that is open"
 
 
 def inner_axis(facts: Facts, node: Node, _: Condition) -> str:
