@@ -61,13 +61,21 @@ def test_the_page_fits_its_width(model: Path, width: str, monkeypatch: pytest.Mo
         assert part in page
 
 
-@pytest.mark.parametrize(("runtime", "planned"), [("llama.cpp", True), ("vllm", False)])
+@pytest.mark.parametrize(
+    ("runtime", "basis", "said"),
+    [
+        ("llama.cpp", "planned", ""),
+        ("vllm", "estimated", "estimated from what vllm printed"),
+        ("tensorrt-llm", "least", "the buffers of tensorrt-llm are not known"),
+    ],
+)
 def test_buffers_that_are_not_known_are_said_to_be(
-    model: Path, runtime: str, *, planned: bool
+    model: Path, runtime: str, basis: str, said: str
 ) -> None:
-    assert llm(model, "--runtime", runtime)["compute_is_planned"] is planned
-    page = run_cli("inspect", model, "--runtime", runtime).stdout
-    assert (f"the buffers of {runtime}" in page) is not planned
+    found = llm(model, "--runtime", runtime)
+    assert (found["compute_basis"], found["compute_is_planned"]) == (basis, basis == "planned")
+    page = " ".join(run_cli("inspect", model, "--runtime", runtime).stdout.split())
+    assert said in page
 
 
 def test_an_architecture_that_is_not_known_has_no_contexts(tmp_path: Path) -> None:

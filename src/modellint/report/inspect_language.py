@@ -21,6 +21,11 @@ from modellint.results.inspection import (
 
 MOST_KINDS = 4
 MOST_REQUESTS = 1 << 12
+COMPUTED = {
+    "estimated": "estimated from what {runtime} printed when it started with its defaults",
+    "least": "by the widest layer and the logits; the buffers of {runtime} are not known",
+}
+"""Words for what the compute column follows, where the runtime's plan is not known."""
 CONTEXTS = (
     figures("context"),
     figures("weights", drop=4),
@@ -200,10 +205,8 @@ class LanguagePage(NeedsPage):
         self.table(CONTEXTS, rows)
         self.blank()
         self.items("longest", self._longest(told))
-        if not told.compute_is_planned:
-            said = (
-                f"by the widest layer and the logits; the buffers of {told.runtime} are not known"
-            )
+        if told.compute_basis in COMPUTED:
+            said = COMPUTED[told.compute_basis].format(runtime=told.runtime)
             self.field("compute", self.words(said))
         offloads = [each for each in told.contexts if each.offloaded is not None]
         layers = sum(kind.count for kind in told.layers)

@@ -11,10 +11,18 @@ from modellint.runtimes.registry import (
     runtimes,
     title_of,
 )
-from modellint.runtimes.runtime import LanguageMemory, Runtime, RuntimeMemory
+from modellint.runtimes.runtime import (
+    LanguageMemory,
+    Reserved,
+    ReservingDevice,
+    Runtime,
+    RuntimeMemory,
+)
 
 __all__ = [
     "LanguageMemory",
+    "Reserved",
+    "ReservingDevice",
     "Runtime",
     "RuntimeMemory",
     "builder_of",

@@ -120,6 +120,28 @@ class LanguageMemory:
     """Types of weights that it rearranges on a CPU; tied embeddings then exist twice."""
     graph: str = ""
     """Module whose `compute_bytes` plans its buffers, if they are known exactly."""
+    startup: str = ""
+    """Module whose `reserved` estimates what it keeps free from its start, for whatever prompts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservingDevice:
+    """A device as a runtime sees it when it starts."""
+
+    name: str
+    memory: int
+    units: int
+    capability: tuple[int, int]
+    link: str
+    """Kind of the connection between several of them, ``NVLink 4``; empty if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Bytes that a runtime keeps free of weights and cache on each device."""
+
+    compute: int
+    overhead: int
 
 
 @dataclass(frozen=True, slots=True)

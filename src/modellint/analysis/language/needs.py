@@ -17,11 +17,12 @@ from modellint.analysis.memory import memory
 from modellint.base.records import dataclass
 from modellint.model import Model
 from modellint.model.architecture import Architecture, LayerShape
-from modellint.runtimes import LanguageMemory
+from modellint.runtimes import LanguageMemory, Reserved, ReservingDevice
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Target
 
 Fit = Literal["fits", "tight", "does not fit"]
+Basis = Literal["planned", "estimated", "least"]
 
 USUAL_CONTEXTS = (1 << 10, 8 << 10, 32 << 10, 128 << 10)
 _BY_BYTES = {4: "fp32", 2: "fp16", 1: "int8", 0.5: "int4"}
@@ -106,8 +107,29 @@ class LanguageNeeds:
                 requests=requests,
             )
             return size
+        if self._reserved is not None:
+            return self._reserved.compute
         step = tokens if self.runtime.step is None else min(tokens, self.runtime.step)
         return self._step_bytes(step, tokens, requests)
+
+    @cached_property
+    def _reserved(self) -> Reserved | None:
+        """Return what the runtime keeps free from its start, if that is known for the device."""
+        target = self.deployment.target
+        device = _seen(target) if target is not None else None
+        if not self.runtime.startup or (target is not None and device is None):
+            return None
+        shares = self.split.devices if self.split.how == "tensor" else 1
+        reserved = import_module(self.runtime.startup).reserved
+        found: Reserved = reserved(self.architecture, device, shares)
+        return found
+
+    @property
+    def compute_basis(self) -> Basis:
+        """Return what the figures of compute follow."""
+        if self.runtime.graph:
+            return "planned"
+        return "estimated" if self._reserved is not None else "least"
 
     def _step_bytes(self, step: int, tokens: int, requests: int) -> int:
         """Return the activations of one layer for all tokens of a step, and the logits."""
@@ -128,6 +150,8 @@ class LanguageNeeds:
         target = self.deployment.target
         if target is None:
             return 0
+        if self._reserved is not None:
+            return self._reserved.overhead
         # Runtimes share the driver's context, which is most of it.
         known = target.overheads.get(self.runtime_name) or min(
             target.overheads.values(), key=lambda each: each.high, default=None
@@ -178,6 +202,15 @@ class LanguageNeeds:
         count = len(self.architecture.layers)
         each = (need.weights - self.parts.of("embeddings").nbytes + need.cache) / max(count, 1)
         return max(0, min(count, int(room / each))) if each > 0 else count
+
+
+def _seen(target: Target) -> ReservingDevice | None:
+    """Return what a runtime sees of a GPU of NVIDIA; None for others, which were not measured."""
+    if target.compute_capability is None:
+        return None
+    link = target.interconnect.kind if target.interconnect is not None else ""
+    units = target.units or 0
+    return ReservingDevice(target.id, target.memory.nominal, units, target.compute_capability, link)
 
 
 def _type_in_graph(model: Model, deployment: Deployment) -> str | None:

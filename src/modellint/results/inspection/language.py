@@ -41,7 +41,9 @@ class LanguageContext:
     weights: int
     cache: int
     compute: Annotated[int, "Buffers of the runtime for what is computed at once."]
-    overhead: Annotated[int, "The runtime's own context on the device; 0 without a target."]
+    overhead: Annotated[
+        int, "What the runtime takes besides, such as its context; 0 without a target."
+    ]
     total: int
     verdict: Verdict | None
     requests: Annotated[int | None, "Sequences of this length that fit together."]
@@ -106,8 +108,12 @@ class LanguageModel:
     replicated: Annotated[list[str], "What every device holds whole."]
     compute_is_planned: Annotated[
         bool,
-        "Whether `compute` follows the buffers that the runtime plans; otherwise it is what the "
-        "widest layer and the logits need at least, which was not measured.",
+        "Whether `compute` follows the buffers that the runtime plans.",
+    ]
+    compute_basis: Annotated[
+        Literal["planned", "estimated", "least"],
+        "What `compute` follows: buffers as the runtime plans them, what runs of it have printed, "
+        "or what the widest layer and the logits need at least, which was not measured.",
     ]
     contexts: list[LanguageContext]
     longest: Annotated[int | None, "Longest context that fits, at most the trained one."]

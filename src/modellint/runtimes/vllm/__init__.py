@@ -14,9 +14,11 @@ RUNTIME = Runtime(
         sources=(
             "https://docs.vllm.ai/en/latest/configuration/engine_args/",
             "https://docs.vllm.ai/en/latest/design/hybrid_kv_cache_manager/",
+            "https://docs.vllm.ai/en/v0.26.0/api/vllm/config/cache/",
         ),
         block=16,
         step=2048,
-        share=0.9,
+        share=0.92,
+        startup=f"{__name__}.startup",
     ),
 )
