@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from tests.fuzz.batches import PROCESSOR, Make, Tried, try_all, try_batch, warm_folder
 from tests.fuzz.minimize import minimize
-from tests.fuzz.mutants import GROUP, Mutant, mutant, read
+from tests.fuzz.mutants import Mutant, group_of, mutant, read
 from tests.fuzz.trial import Failure
 
 PROGRESS = 1000
@@ -23,9 +24,9 @@ def main() -> int:
     if given.minimize is not None:
         minimize(given.minimize, given.processor)
         return 0
-    make: Make = partial(mutant, given.seed)
+    make: Make = partial(mutant, given.seed, given.whole)
     numbers = range(given.first, given.first + given.count)
-    group = GROUP
+    group = group_of(given.whole)
     if given.files is not None:
         files = sorted(path for path in given.files.iterdir() if path.suffix != ".md")
         make, numbers = lambda number: read(files[number]), range(len(files))
@@ -37,6 +38,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="another seed, other mutants")
     parser.add_argument("--count", type=int, default=5000, help="how many mutants")
+    parser.add_argument(
+        "--whole", type=int, default=1, help="only lint, but for one group of so many"
+    )
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--files", type=Path, help="a folder of files to try instead")
     parser.add_argument("--keep", type=Path, help="folder for one mutant of each kind of failure")
@@ -50,11 +54,13 @@ def _arguments() -> argparse.Namespace:
 def _try(make: Make, numbers: range, group: int, given: argparse.Namespace) -> int:
     """Try all, print what fails, and return the exit code."""
     kinds: Counter[str] = Counter()
+    suffixes: Counter[str] = Counter()
     costs: list[Tried] = []
     started = time.monotonic()
     with warm_folder() as folder:
         every = try_all(make, numbers, folder, group, processor=given.processor, jobs=given.jobs)
         for count, tried in enumerate(every, 1):
+            suffixes[tried.suffix] += 1
             for failure in tried.failures:
                 kinds[failure.kind] += 1
                 if kinds[failure.kind] == 1:
@@ -66,10 +72,20 @@ def _try(make: Make, numbers: range, group: int, given: argparse.Namespace) -> i
         if costs:
             _tabulate(make, costs, folder, given)
     seconds, failed = time.monotonic() - started, sum(kinds.values())
-    print(f"{len(numbers)} mutants, {failed} failures of {len(kinds)} kinds, {seconds:.0f} s")
+    print(", ".join(f"{count} {suffix or 'dead'}" for suffix, count in suffixes.most_common()))
+    print(
+        f"{len(numbers)} mutants, {failed} failures of {len(kinds)} kinds, {seconds:.0f} s"
+        f" ({_processor_time():.0f} s of processor time)"
+    )
     for kind, count in kinds.most_common():
         print(f"{count:6} {kind}")
     return min(len(kinds), 1)
+
+
+def _processor_time() -> float:
+    """Seconds so far, of this process and of those it waited for."""
+    spent = os.times()
+    return sum(spent[:4])
 
 
 def _worst(tried: list[Tried], count: int) -> list[Tried]:

@@ -47,6 +47,7 @@ class Tried(NamedTuple):
     failures: list[Failure]
     seconds: float = 0
     memory: int = 0
+    suffix: str = ""
 
 
 def try_all(
@@ -227,13 +228,16 @@ def _measured(
     limit = max(processor, USUAL * usual_seconds()) * (1 + size / MIB)
     signal.setitimer(signal.ITIMER_PROF, limit)  # its signal ends native code as well
     started = time.process_time()
-    found = failures(paths, folder, made[0].turn, no_models=no_models)
+    found = failures(paths, folder, made[0].turn, no_models=no_models, light=made[0].light)
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - started
     if seconds > limit / 2:
         found.append(Failure("slow", f"{seconds:.1f} s"))
     memory = _resident("VmHWM") - before
-    return [Tried(number, found, seconds / len(numbers), memory) for number in numbers]
+    return [
+        Tried(number, found, seconds / len(numbers), memory, path.suffix)
+        for number, path in zip(numbers, paths, strict=True)
+    ]
 
 
 def _saved(made: Mutant, folder: Path) -> Path:

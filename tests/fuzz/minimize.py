@@ -39,7 +39,7 @@ def minimize(path: Path, processor: int) -> None:
 def _shrunk(tree: Message, fails: Callable[[], bool]) -> bool:
     """Leave out what can be, the largest parts first; return True if there was anything."""
     before = len(write(tree))
-    for message in list(tree.walk()):
+    for message in tree.walk():
         step = len(message.fields)
         while step:
             at = 0

@@ -23,10 +23,11 @@ GRAMMARS = (".gguf", ".tflite", ".ort", ".xml", ".mlmodel", ".param", ".pb")
 """Suffixes of files that are written by a grammar, and that their readers may take."""
 CHECKPOINTS = (b"PK", MAGIC, SIGNATURE)
 """Beginnings of files that PyTorch or Keras may load, whatever their suffix."""
-OTHERS = 0.2
+OTHERS = 0.35
 """Share of files that are not binary ONNX models."""
-GROUP, ROUND = 10, 100
-"""Successive mutants that are tried in one run, and for one deployment: its rules are kept."""
+GROUP, LIGHT_GROUP, ROUND = 10, 50, 100
+"""Successive mutants that are tried in one run, the same where most are only linted, and those for
+one deployment: its rules are kept."""
 
 
 class Mutant(NamedTuple):
@@ -34,6 +35,8 @@ class Mutant(NamedTuple):
     data: bytes
     turn: int
     """With which options it is tried."""
+    light: bool = False
+    """True if it is only linted."""
 
     @property
     def may_be_model(self) -> bool:
@@ -53,13 +56,23 @@ class Mutant(NamedTuple):
         return path
 
 
-def mutant(seed: int, number: int) -> Mutant:
-    chance = random.Random(f"{seed}/{number}")
-    turn = turn_of(_drawn(seed, number // ROUND), _drawn(seed, number // GROUP))
+def mutant(seed: int, whole: int, number: int) -> Mutant:
+    """Make a mutant; one group of `whole` gets everything, the others are only linted."""
+    group = number // group_of(whole)
+    turn = turn_of(_drawn(seed, number // ROUND), _drawn(seed, group))
+    name, data = _made(random.Random(f"{seed}/{number}"))
+    return Mutant(name, data, turn, light=group % whole > 0)
+
+
+def group_of(whole: int) -> int:
+    return GROUP if whole == 1 else LIGHT_GROUP
+
+
+def _made(chance: random.Random) -> tuple[str, bytes]:
     if chance.random() < OTHERS:
         suffix, data = other(chance)
-        return Mutant(f"mutant{suffix}", data, turn)
-    return Mutant("mutant.onnx", write(mutated(seeds.seed(chance), chance)), turn)
+        return f"mutant{suffix}", data
+    return "mutant.onnx", write(mutated(seeds.seed(chance), chance))
 
 
 def _drawn(seed: int, number: int) -> int:

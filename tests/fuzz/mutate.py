@@ -40,14 +40,12 @@ def mutated(model: Message, chance: random.Random) -> Message:
 
 
 def _size(message: Message) -> int:
-    """Return about the size of a message, at most a little more than a large one's."""
-    size = 0
-    for each in message.walk():
-        for item in each.fields:
-            size += 2 + (len(item.value) if isinstance(item.value, bytes) else 2)
-        if size > LARGE:
-            break
-    return size
+    """Return about the size of a message."""
+    return sum(
+        2 + (len(item.value) if type(item.value) is bytes else 2)
+        for each in message.walk()
+        for item in each.fields
+    )
 
 
 def _pick(model: Message, chance: random.Random, kind: str) -> Message | None:
@@ -91,7 +89,7 @@ def replace(model: Message, chance: random.Random) -> None:
 
 def insert(model: Message, chance: random.Random) -> None:
     """Add a field that the grammar allows in some message."""
-    message = chance.choice(list(model.walk()))
+    message = chance.choice(model.walk())
     if message.kind.fields:
         own = chance.choice(list(message.kind.fields))
         message.fields.append(Field(own.number, wire_of(own), invented(own, chance, model)))
@@ -271,7 +269,7 @@ def misname(model: Message, chance: random.Random) -> None:
         chance.choice(texts).value = values.name(chance)
 
 
-DEEP = 5_000_000
+DEEP = 2_000_000
 """Bytes of a graph, times the levels it is put below: each level is written once more."""
 
 

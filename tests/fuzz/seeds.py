@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 import onnx
 import onnx.parser
@@ -55,31 +57,55 @@ def export(name: str) -> Message:
     return parse(typed.SerializeToString(), kind_of("ModelProto"))
 
 
+class Parts(NamedTuple):
+    """A network taken apart: its nodes, and what each name stands for."""
+
+    model: Message
+    graph: Message
+    nodes: list[Message]
+    tensors: dict[bytes, Message]
+    values: dict[bytes, Message]
+
+
+@cache
+def parts(name: str) -> Parts:
+    model = export(name)
+    graph = model.children("graph")[0]
+    tensors = {each.text("name"): each for each in graph.children("initializer")}
+    typed = (*graph.children("value_info"), *graph.children("input"))
+    values = {each.text("name"): each for each in typed}
+    return Parts(model, graph, graph.children("node"), tensors, values)
+
+
 def piece(chance: random.Random) -> Message:
     """Some successive nodes of a real network, with what they need."""
-    network = export(chance.choice(exports()))
-    whole = network.children("graph")[0]
-    nodes = whole.children("node")
+    network, whole, nodes, tensors, values = parts(chance.choice(exports()))
     count = chance.choice(LENGTHS)
     start = chance.randrange(max(len(nodes) - count, 1))
     kept = nodes[start : start + count]
-    made = {item.value for node in kept for item in node.all("output")}
-    used = {item.value for node in kept for item in node.all("input")}
+    made = _named(kept, "output")
+    used = [name for name in _named(kept, "input") if name not in made]
     graph = Message(whole.kind)
     graph.set("node", *kept)
-    for tensor in whole.children("initializer"):
-        if tensor.text("name") in used:
-            graph.add("initializer", _brought_home(copied(tensor), chance))
-            used.discard(tensor.text("name"))
-    for value in (*whole.children("input"), *whole.children("value_info")):
-        if value.text("name") in used - made:
-            graph.add("input", value)
-        elif value.text("name") in made - used:
-            graph.add("output", value)
+    for name in used:
+        if name in tensors:
+            graph.add("initializer", _brought_home(copied(tensors[name]), chance))
+        elif name in values:
+            graph.add("input", values[name])
+    taken = set(_named(kept, "input"))
+    for name in made:
+        if name in values and name not in taken:
+            graph.add("output", values[name])
     graph.add("name", whole.text("name"))
     model = Message(network.kind, list(network.fields))
     model.set("graph", graph)
     return copied(model)
+
+
+def _named(nodes: Sequence[Message], side: str) -> list[bytes]:
+    """Names of what nodes take or give, in their order."""
+    names = (item.value for node in nodes for item in node.all(side))
+    return list(dict.fromkeys(name for name in names if isinstance(name, bytes)))
 
 
 def _brought_home(tensor: Message, chance: random.Random) -> Message:
@@ -94,7 +120,7 @@ def load() -> None:
     operators()
     examples()
     for name in exports():
-        export(name)
+        parts(name)
 
 
 def seed(chance: random.Random) -> Message:

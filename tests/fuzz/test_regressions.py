@@ -28,8 +28,8 @@ def test_nothing_fails_again() -> None:
 
 def test_mutants_are_reproducible() -> None:
     for number in range(40):
-        assert mutant(7, number) == mutant(7, number)
-    assert len({mutant(7, number).data for number in range(40)}) > 30
+        assert mutant(7, 1, number) == mutant(7, number)
+    assert len({mutant(7, 1, number).data for number in range(40)}) > 30
 
 
 def test_trees_keep_every_byte() -> None:

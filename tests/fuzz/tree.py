@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,13 +62,14 @@ class Message:
         values = [each.value for each in self.all(name) if isinstance(each.value, int)]
         return values[-1] if values else 0
 
-    def walk(self) -> Iterator[Message]:
-        """This message and all inside."""
-        waiting = [self]
-        while waiting:
-            message = waiting.pop()
-            yield message
-            waiting += [each.value for each in message.fields if isinstance(each.value, Message)]
+    def walk(self) -> list[Message]:
+        """This message and all inside, each before those within it."""
+        found = [self]
+        for message in found:
+            for each in message.fields:
+                if type(each.value) is Message:
+                    found.append(each.value)
+        return found
 
     def of(self, kind: str) -> list[Message]:
         return [each for each in self.walk() if each.kind.name == kind]
@@ -116,20 +116,27 @@ def parse(data: bytes, kind: Any) -> Message:
 def write(message: Message) -> bytes:
     """Serialize without recursion, since nesting can be deep."""
     parts: dict[int, bytes] = {}
-    order = list(message.walk())
-    for each in reversed(order):
+    for each in reversed(message.walk()):
         content = bytearray()
         for item in each.fields:
-            content += varint(item.number << 3 | item.wire)
-            if isinstance(item.value, int):
-                content += varint(item.value & (1 << 64) - 1)
+            value = item.value
+            content += _varint(item.number << 3 | item.wire)
+            if isinstance(value, int):
+                content += _varint(value & (1 << 64) - 1)
                 continue
-            body = parts[id(item.value)] if isinstance(item.value, Message) else item.value
+            body = parts[id(value)] if isinstance(value, Message) else value
             if item.wire == LENGTH:
-                content += varint(len(body))
+                content += _varint(len(body))
             content += body
         parts[id(each)] = bytes(content)
     return parts[id(message)]
+
+
+_SHORT = tuple(map(varint, range(1 << 12)))
+
+
+def _varint(number: int) -> bytes:
+    return _SHORT[number] if number < len(_SHORT) else varint(number)
 
 
 def copied(message: Message) -> Message:

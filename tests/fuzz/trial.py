@@ -26,6 +26,8 @@ from tests.support import ROOT
 
 FORMATS = ("jsonl", "sarif", "junit", "gitlab", "github", "markdown", "concise", "html")
 """Formats of findings besides full and json, of which each run writes one."""
+DEAREST = "html"
+"""The one that takes as long as linting; `full` is written instead where nothing else is done."""
 SOME = 3
 """Files of a run that get more than `check` and `inspect`, which would cost more than these."""
 _WRITTEN_AS = {"inspect-json": "json", "difference": "json", "card": "markdown"}
@@ -122,21 +124,28 @@ def warm_up(paths: Sequence[Path], reports: Path) -> None:
 
 
 def failures(
-    paths: Sequence[Path], reports: Path, turn: int, *, no_models: Collection[Path] = ()
+    paths: Sequence[Path],
+    reports: Path,
+    turn: int,
+    *,
+    no_models: Collection[Path] = (),
+    light: bool = False,
 ) -> list[Failure]:
     """Lint and inspect files together, and more; return what a user should never see.
 
     The turn says with which options. Nothing can take those of `no_models` for models that are
-    well.
+    well. A light trial is the linting alone, with two reports: all that fails in it fails
+    in the whole one of the same turn.
     """
     found: list[Failure] = []
     tested = Tested(paths, reports, turn)
     more = _MORE[tested.way % len(_MORE)]
     with _shortcuts(tested.options), _tracebacks() as raised:
         try:
-            found += _check(tested, no_models)
-            found += _inspect(tested)
-            found += more(tested.some)
+            found += _check(tested, no_models, light=light)
+            if not light:
+                found += _inspect(tested)
+                found += more(tested.some)
         except BaseException as error:  # nothing may come out
             raised.append(traceback.format_exception(error))
     if raised:  # all else follows from it
@@ -144,10 +153,12 @@ def failures(
     return list({each.kind: each for each in found}.values())
 
 
-def _check(tested: Tested, no_models: Collection[Path]) -> Iterator[Failure]:
-    files = _files(tested, "json", FORMATS[tested.way % len(FORMATS)])
+def _check(tested: Tested, no_models: Collection[Path], *, light: bool) -> Iterator[Failure]:
+    format_ = FORMATS[tested.way % len(FORMATS)]
+    full = ("-o", "full") if not light or format_ == DEAREST else ()
+    files = _files(tested, "json", *([] if light and full else [format_]))
     options = ("--isolated", "--no-cache", *tested.options, "--select", "ALL", "--jobs", "1")
-    code, stdout, stderr = _run("check", *tested.paths, *options, "-o", "full", *_outputs(files))
+    code, stdout, stderr = _run("check", *tested.paths, *options, *full, *_outputs(files))
     if code not in (0, 1):
         yield Failure(_ending("check", code, stderr), stderr)
         if code != 3 or "```" in stderr:  # there is no report
