@@ -15,7 +15,7 @@ SHORT = 8
 
 def minimize(path: Path, processor: int) -> None:
     """Write what is left of the file next to it; print how it fails."""
-    _, data, turn = read(path)
+    data, turn = read(path)[1:3]
     with warm_folder() as folder:
 
         def kinds(data: bytes) -> set[str]:

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,19 +32,20 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     failures([EXAMPLE], tmp_path_factory.mktemp("warm"), TURN)
 
 
-def mutant(number: int) -> Mutant:
+def mutant(number: int, *, light: bool) -> Mutant:
     if number == PLACE:
-        return Mutant("mutant.plan", NOTHING, TURN)
-    return Mutant(f"mutant{number}.onnx", EXAMPLE.read_bytes(), TURN)
+        return Mutant("mutant.plan", NOTHING, TURN, light)
+    return Mutant(f"mutant{number}.onnx", EXAMPLE.read_bytes(), TURN, light)
 
 
-def found(folder: Path) -> dict[int, list[Failure]]:
-    tried = try_batch(range(GROUP), mutant, folder, 1, GROUP)
+def found(folder: Path, *, light: bool = False) -> dict[int, list[Failure]]:
+    tried = try_batch(range(GROUP), partial(mutant, light=light), folder, 1, GROUP)
     return {each.number: each.failures for each in tried}
 
 
-def test_well_and_refused_files_are_no_failures(tmp_path: Path) -> None:
-    assert found(tmp_path) == {number: [] for number in range(GROUP)}
+@pytest.mark.parametrize("light", [False, True])
+def test_well_and_refused_files_are_no_failures(tmp_path: Path, *, light: bool) -> None:
+    assert found(tmp_path, light=light) == {number: [] for number in range(GROUP)}
 
 
 def _dies() -> None:
@@ -71,6 +73,10 @@ def _says_nothing() -> None:
     """The reader goes on, with another file."""
 
 
+_SLOW = ("hang", "hang (idle)")
+"""Kinds that take seconds to find."""
+
+
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
@@ -95,6 +101,8 @@ def test_faults_of_readers(
     monkeypatch.setattr(batches, "PATIENCE", 1)
     monkeypatch.setattr(batches, "USUAL", 0)
     _assert_found(kind, tmp_path)
+    if kind not in _SLOW:
+        _assert_found(kind, tmp_path, light=True)
 
 
 @pytest.mark.parametrize(("text", "kind"), [("\x1b[31m", "U+001B"), ("::error::x", "workflow")])
@@ -106,10 +114,11 @@ def test_faults_of_reports(
         concise, "line", lambda finding: text if ".plan" in finding.path else line(finding)
     )
     _assert_found(kind, tmp_path)
+    _assert_found(kind, tmp_path, light=True)
 
 
-def _assert_found(kind: str, folder: Path) -> None:
-    by_mutant = found(folder)
+def _assert_found(kind: str, folder: Path, *, light: bool = False) -> None:
+    by_mutant = found(folder, light=light)
     assert any(kind in each.kind for each in by_mutant.pop(PLACE)), kind
     assert not any(by_mutant.values())
 

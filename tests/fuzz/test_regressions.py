@@ -28,7 +28,7 @@ def test_nothing_fails_again() -> None:
 
 def test_mutants_are_reproducible() -> None:
     for number in range(40):
-        assert mutant(7, 1, number) == mutant(7, number)
+        assert mutant(7, 1, number) == mutant(7, 1, number)
     assert len({mutant(7, 1, number).data for number in range(40)}) > 30
 
 

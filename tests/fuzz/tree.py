@@ -66,9 +66,7 @@ class Message:
         """This message and all inside, each before those within it."""
         found = [self]
         for message in found:
-            for each in message.fields:
-                if type(each.value) is Message:
-                    found.append(each.value)
+            found += [each.value for each in message.fields if type(each.value) is Message]
         return found
 
     def of(self, kind: str) -> list[Message]:
