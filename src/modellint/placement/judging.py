@@ -21,6 +21,7 @@ from modellint.placement.inside import INSIDE
 from modellint.placement.pairs import is_between_pairs
 from modellint.placement.pieces import OperatorPiece
 from modellint.placement.placed import Boundary, NotTaken
+from modellint.placement.reshapes import shape_makers
 from modellint.placement.unions import unions
 from modellint.placement.waves import waves
 from modellint.runtimes import find_runtime
@@ -106,7 +107,12 @@ class NodeJudge(Facts):
 
     def runs(self, node: Node) -> bool:
         """Return False for a node that the runtime computes or removes when it loads the model."""
-        return not self.removes(node) and not self.analysis(folding).is_folded(node)
+        is_computed = self.analysis(folding).is_folded(node) or id(node) in self._shape_makers
+        return not is_computed and not self.removes(node)
+
+    @cached_property
+    def _shape_makers(self) -> frozenset[int]:
+        return shape_makers(self)
 
     def steps(self) -> tuple[Node, ...]:
         """Return the nodes as they are when the runtime places them, in order."""
