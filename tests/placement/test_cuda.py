@@ -65,7 +65,8 @@ def test_only_for_nvidia_gpus(tmp_path: Path) -> None:
             1,
         ),
         (
-            """g (float[N,4] x) => (float[4,M] y, int64[2] t) <int64[1] four = {4}, int64 zero = {0}>
+            """g (float[N,4] x) => (float[4,M] y, int64[2] t)
+            <int64[1] four = {4}, int64 zero = {0}>
             {
                 a = Relu (x)
                 s = Shape (a)
