@@ -34,7 +34,7 @@ def shape_makers(facts: Facts) -> frozenset[int]:
 
 
 class _Repeated:
-    """What ONNX Runtime computes once although a model has it twice."""
+    """Nodes that ONNX Runtime computes once although a model has them twice."""
 
     def __init__(self, facts: Facts) -> None:
         self._first = facts.analysis(Repeated).twins
