@@ -3,6 +3,8 @@
     python tools/measure_support.py tensorrt-rtx
     python tools/measure_support.py onnxruntime
     python tools/measure_support.py openvino
+    python tools/measure_support.py iree     # its first pass, which all its targets share
+    python tools/measure_support.py mnn
     python tools/measure_support.py ncnn     # its own layers, which run with Vulkan or not
     python tools/measure_support.py qnn
     python tools/measure_support.py rknn
@@ -40,6 +42,7 @@ ROOT = Path(__file__).parent.parent
 ROOM = ROOT / "src" / "modellint" / "runtimes"
 SECONDS = 120
 OLDEST_OPSET = 7
+BODIES = "the bodies in its tests may be what is refused"
 MOST_VARIED = 4
 """Tests of one operator that are varied in their types: one that is taken is enough."""
 TYPES = {
@@ -63,7 +66,8 @@ DATA_TYPES = {
 ABOUT = (
     "Written by tools/measure_support.py; do not edit. Of each operator: whether it is taken in "
     "any form; the types of its input 'at' (0 unless stated) that were taken, and 'not' taken; "
-    "the version of it that is 'refused-from' on. JSON, for it is read in every run."
+    "the version of it that is 'refused-from' on, the operator set that it is 'taken-from' on. "
+    "JSON, for it is read in every run."
 )
 OLDER = (24, 23, 21, 20, 18, 17, 16, 13, 11)
 """Operator sets that a test is tried at when it is refused at its own."""
@@ -133,6 +137,8 @@ class Operator:
     note: str = ""
     refused_from: int | None = None
     """The operator version that is not taken, though an earlier one is."""
+    taken_from: int | None = None
+    """The operator set from which on it is taken, if it is older than that."""
 
 
 @dataclass
@@ -690,14 +696,93 @@ def _bare(ops: Sequence[tuple[str, str]]) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 
+class Iree:
+    """Asks the first pass of IREE's compiler, which all its targets share, for a lowering.
+
+    It does not look at types. Later passes, which do, take half a second to begin.
+    """
+
+    varies_types = False
+    by_opset = True
+
+    def __init__(self) -> None:
+        from importlib.metadata import version
+
+        self.version = version("iree-base-compiler")
+        self.opset = 26
+        self._context: Any = None
+
+    def data_types(self) -> list[str]:
+        return []
+
+    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
+        return {}
+
+    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
+        from importlib import import_module
+
+        from modellint.runtimes.iree.probe import first_refusal
+
+        self._context = (
+            self._context or import_module("iree.compiler.ir").Context()
+        )  # in each process, after the fork
+        return first_refusal(model, self._context)
+
+
+class Mnn:
+    """Converts with MNN's converter, which does not look at types."""
+
+    varies_types = False
+
+    def __init__(self) -> None:
+        from importlib.metadata import version
+
+        self.version = version("mnn")
+        self.opset = 26
+
+    def data_types(self) -> list[str]:
+        return []
+
+    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
+        """Return whether it lists operators that no node test covers; it does so by name."""
+        from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
+
+        from modellint.runtimes.mnn.probe import run
+
+        listed = set(run("-f", "ONNX", "--OP").split())
+        every = (*defs.get_all_schemas(), *get_all_operator_schema())
+        known = {
+            (each.domain, each.name)
+            for each in every
+            if each.domain in IMPORTED and each.name not in table
+        }
+        return {_qualified(*each): each[1] in listed for each in sorted(known)}
+
+    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
+        return in_a_fork(self._refusal, model)
+
+    def _refusal(self, model: onnx.ModelProto) -> str | None:
+        from modellint.runtimes.mnn.probe import converted, refusals
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model.onnx")
+            path.write_bytes(model.SerializeToString())
+            remarks = refusals(converted(path, "ONNX", path.with_suffix(".mnn")))
+        return next((each.text for each in remarks), None)
+
+
 CRASHES = "it crashes"
 MOST_SECONDS = 60
 MOVING = frozenset({"Reshape", "Transpose", "Cast"})
 """Operators of layers that Rockchip's toolkit adds before and after others."""
-RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime | OpenVino | Qnn | Rknn | WebNN]] = {
+RUNTIMES: dict[
+    str, type[TensorRTRtx | OnnxRuntime | OpenVino | Iree | Mnn | Qnn | Rknn | WebNN]
+] = {
     "tensorrt-rtx": TensorRTRtx,
     "onnxruntime": OnnxRuntime,
     "openvino": OpenVino,
+    "iree": Iree,
+    "mnn": Mnn,
     "qnn": Qnn,
     "rknn": Rknn,
     "webnn": WebNN,
@@ -785,7 +870,9 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
         found.refused_from = latest
     models = usable[max(usable)] if usable else [each for case in tests[:2] for each in forms(case)]
     schema = defs.get_schema(op, max_inclusive_version=tests[0].model.opset_import[0].version)
-    at = varied_input(schema)
+    if getattr(runtime, "by_opset", False):
+        found.taken_from = oldest_taken(runtime, op, [m for each in usable.values() for m in each])
+    at = varied_input(schema) if getattr(runtime, "varies_types", True) else None
     if at is not None and not _has_graphs(tests[0].model):
         found.at = at
         bases = models[:MOST_VARIED]
@@ -799,8 +886,22 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
                 if any(runtime.refusal(model, build=True) is None for model in tried):
                     found.taken.append(name)
             sender.send(found)
-    found.note = ""
+    is_unsure = isinstance(runtime, Iree) and not found.accepted and _has_graphs(tests[0].model)
+    found.note = BODIES if is_unsure else ""
     sender.send(found)
+
+
+def oldest_taken(runtime: Any, op: str, models: Sequence[onnx.ModelProto]) -> int | None:
+    """Return the operator set from which on the same node is taken; None if the operator is new."""
+    first = min(
+        schema.since_version
+        for schema in defs.get_all_schemas_with_history()
+        if (schema.domain, schema.name) == ("", op)
+    )
+    for opset in range(first, max((m.opset_import[0].version for m in models), default=0) + 1):
+        if any(runtime.refusal(at_opset(model, opset)) is None for model in models):
+            return opset if opset > first else None
+    return None
 
 
 def _candidates(runtime: Any, op: str, case: Case) -> Iterator[onnx.ModelProto]:
@@ -895,6 +996,7 @@ def _entry(found: Operator) -> dict[str, Any]:
         "types": found.taken,
         "not": refused if found.taken else [],
         "refused-from": found.refused_from,
+        "taken-from": found.taken_from,
         "note": found.note,
     }
     return {key: value for key, value in entry.items() if key == "taken" or value}

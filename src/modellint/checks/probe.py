@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from modellint.analysis.memory import memory
 from modellint.checks.api import Context, Hit
+from modellint.checks.repeats import folded
 from modellint.model import Model, Node, Value
 from modellint.probes import Outcome, Remark, known_backends
 from modellint.results.finding import Severity
@@ -17,6 +18,9 @@ from modellint.runtimes.support import support
 from modellint.targets.deployment import Deployment
 
 REFUSALS = ("node-refused", "no-importer", "no-plugin", "no-kernel")
+REASONS = (*REFUSALS, "shape-conflict", "build-failed", "model-refused")
+WITH_RULES = ("onnxruntime", "tensorrt")
+"""Builders whose refusals have rules of their own."""
 TRT_PREFIX = "node_of_"
 TRT_SUFFIX = "_OutputLayer"
 """Name that TensorRT's parser gives an unnamed node, from the name of its output."""
@@ -59,6 +63,22 @@ def node_refused(context: Context) -> Iterator[Hit]:
             severity = Severity.INFO
             facts["proviso"] = f"; {_stand_in_for(context, outcome)} itself has it"
         yield Hit(place, facts, variant=variant, severity=severity)
+
+
+def refused(context: Context) -> Iterator[Hit]:
+    """Refusals of a runtime that has no family of rules."""
+    outcome = context.outcome
+    if outcome is not None and builder_of(outcome.backend) not in WITH_RULES:
+        yield from folded(_refusals(context, outcome))
+
+
+def _refusals(context: Context, outcome: Outcome) -> Iterator[Hit]:
+    for remark in outcome.of(*REASONS) if outcome.status == "refused" else ():
+        place = find_node(context.model, remark)
+        op = place.qualified_op if place is not None else remark.op
+        facts = {**_facts(context, outcome, remark), "op": op}
+        variant = "node" if place is not None else "operator" if op else ""
+        yield Hit(place, facts, variant=variant, severity=_severity(context, outcome))
 
 
 def _is_missing(remark: Remark) -> bool:

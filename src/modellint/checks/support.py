@@ -18,6 +18,7 @@ from modellint.forms.forms import opset_of, refused_form
 from modellint.model import Node, Value
 from modellint.operators import Trait, having, names
 from modellint.results.finding import Severity
+from modellint.runtimes import find_runtime
 from modellint.runtimes.kernels import KernelTable
 from modellint.runtimes.support import Support, restrictions, support
 from modellint.runtimes.versions import is_known, is_of
@@ -66,13 +67,23 @@ def operator_not_converted(context: Context) -> Iterator[Hit]:
     Sequences are converted in patterns, not node by node.
     """
     table = _table(context)
-    if table is not None:
-        asked = {**_by_operator(context), **_of_other_domains(context)}
-        every = {op: nodes for op, nodes in asked.items() if "Sequence" not in op}
-        yield from folded(_unsupported(context, table, every))
-        yield from folded(_unlisted(context, table, every))
+    if table is None:
+        return
+    if _goes_by_type_alone(context):
+        yield from folded(_unsupported(context, table, _by_type(context, table)))
         yield from folded(_calls(context, table))
-        yield from folded(_spelled(context, table))
+        return
+    asked = {**_by_operator(context), **_of_other_domains(context)}
+    every = {op: nodes for op, nodes in asked.items() if "Sequence" not in op}
+    yield from folded(_unsupported(context, table, every))
+    yield from folded(_unlisted(context, table, every))
+    yield from folded(_calls(context, table))
+    yield from folded(_spelled(context, table))
+
+
+def _goes_by_type_alone(context: Context) -> bool:
+    runtime = find_runtime(context.deployment.runtime or "")
+    return runtime is not None and runtime.loading.by_type_alone
 
 
 def _spelled(context: Context, table: Support) -> Iterator[Hit]:
@@ -87,7 +98,8 @@ def _calls(context: Context, table: Support) -> Iterator[Hit]:
         for op, nodes in graph.by_op.items():
             first = nodes[0]
             is_call = context.model.function_of(first) is not None
-            if is_call and first.domain not in STANDARD_DOMAINS[:2] and not table.takes(op):
+            name = first.op_type if _goes_by_type_alone(context) else op
+            if is_call and first.domain not in STANDARD_DOMAINS[:2] and not table.takes(name):
                 yield from (by_table(context, table, node, variant="function") for node in nodes)
 
 
@@ -104,13 +116,17 @@ def _unsupported(
 ) -> Iterator[Hit]:
     for op, nodes in asked.items():
         never = table.takes(op) is False
-        limit = table.operators.get(op, {}).get("refused-from", math.inf)
-        for node in nodes if never or limit < math.inf else ():
+        entry = table.operators.get(op, {})
+        limit, oldest = entry.get("refused-from", math.inf), entry.get("taken-from", 0)
+        for node in nodes if never or limit < math.inf or oldest else ():
             if never:
                 yield by_table(context, table, node)
             elif (opset := opset_of(node) or 0) >= limit:
                 facts = {"opset": opset, "older": limit - 1}
                 yield by_table(context, table, node, facts, variant="newer")
+            elif 0 < opset < oldest and node.domain in STANDARD_DOMAINS[:2]:
+                facts = {"opset": opset, "oldest": oldest}
+                yield by_table(context, table, node, facts, variant="older")
 
 
 def _table(context: Context) -> Support | None:
@@ -219,6 +235,16 @@ def _of_other_domains(context: Context) -> dict[str, list[Node]]:
             first = nodes[0]
             if first.domain not in STANDARD_DOMAINS[:2] and model.function_of(first) is None:
                 found.setdefault(op, []).extend(nodes)
+    return found
+
+
+def _by_type(context: Context, table: Support) -> dict[str, list[Node]]:
+    """Return nodes outside of functions, by name alone where the table has an operator of it."""
+    found: dict[str, list[Node]] = {}
+    for graph in context.model.graphs():
+        for op, nodes in graph.by_op.items():
+            name = nodes[0].op_type
+            found.setdefault(name if name in table.operators else op, []).extend(nodes)
     return found
 
 

@@ -85,6 +85,8 @@ class Loading:
     """True if it looks operators up by name, whatever operator sets the file imports."""
     skips_unwired: bool = False
     """True if it does not look at nodes that have neither inputs nor outputs."""
+    by_type_alone: bool = False
+    """True if it does not look at the domain of an operator."""
 
 
 @dataclass(frozen=True, slots=True)
