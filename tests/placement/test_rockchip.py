@@ -107,3 +107,55 @@ def test_a_normalization_states_its_attributes(
     found = placement(read_model(path), Deployment(find_target("rk3588"), "rknn"))
     assert found is not None
     assert [each.cause for each in found.refusals.values()] == ([cause] if cause else [])
+
+
+ATTENTION = """g (float[1,1,{rows},8] q, float[1,{rows},8] v) => (float[1,{rows},8] y)
+<int64[4] heads = {{1, {rows}, 1, 8}}, int64[3] joined = {{1, {rows}, 8}}> {{
+    a = Relu (v)
+    split = Reshape (a, heads)
+    values = Transpose <perm = [0, 2, 1, 3]> (split)
+    keys = Transpose <perm = [0, 1, 3, 2]> (q)
+    scores = MatMul (q, keys)
+    weights = Softmax <axis = -1> (scores)
+    found = MatMul (weights, values)
+    back = Transpose <perm = [0, 2, 1, 3]> (found)
+    flat = Reshape (back, joined)
+    y = Add (flat, v)
+}}"""
+
+
+@pytest.mark.parametrize(
+    ("target", "rows", "parts"), [("rk3588", 9, 1), ("rk3566", 16, 2), ("rk3566", 9, 4)]
+)
+def test_rows_of_an_attention_that_are_no_whole_blocks(
+    target: str, rows: int, parts: int, tmp_path: Path
+) -> None:
+    path = save(HEAD + ATTENTION.format(rows=rows), tmp_path / "m.onnx")
+    found = placement(read_model(path), Deployment(find_target(target), "rknn"))
+    assert found is not None
+    assert len(found.accelerated) == parts
+
+
+def test_a_mask_of_booleans_is_converted_on_the_cpu(tmp_path: Path) -> None:
+    text = """g (float[1,8] x, int64[1,8] mask, bool[1,8] m) => (float[1,8] y) <float low = {-9}> {
+        a = Relu (x)
+        kept = Cast <to = 9> (mask)
+        both = And (kept, m)
+        y = Where (both, a, low)
+    }"""
+    path = save(HEAD + text, tmp_path / "m.onnx")
+    found = placement(read_model(path), Deployment(find_target("rk3588"), "rknn"))
+    assert found is not None
+    assert [len(each.nodes) for each in found.accelerated] == [2, 1]
+    assert {each.op_type for each in found.nodes if found.refusal_of(each)} == {"Cast"}
+
+
+@pytest.mark.parametrize(("given", "left"), [("1", 0), ("0", 1)])
+def test_an_average_that_leaves_out_its_padding(given: str, left: int, tmp_path: Path) -> None:
+    text = f"""g (float[1,8,4,4] x) => (float[1,8,4,4] y) {{
+        y = AveragePool <kernel_shape = [3,3], pads = [1,1,1,1], count_include_pad = {given}> (x)
+    }}"""
+    path = save(HEAD + text, tmp_path / "m.onnx")
+    found = placement(read_model(path), Deployment(find_target("rk3588"), "rknn"))
+    assert found is not None
+    assert len(found.refusals) == left

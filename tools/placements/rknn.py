@@ -16,6 +16,8 @@ from modellint.runtimes.rknn.log import RknnLayer, possible_names
 from modellint.runtimes.rknn.probe import RknnToolkit
 from placements import MOST_TEXT, Compile
 
+_OF_A_VALUE = "_output_"
+
 
 def compiler(chip: str) -> Compile:
     builder = RknnToolkit(chip or CHIPS[USUAL])
@@ -35,6 +37,11 @@ def compiler(chip: str) -> Compile:
 
 def _names(layers: list[RknnLayer], nodes: set[str]) -> list[str]:
     """Return the nodes that layers stand for; the names of those made anew stay as they are."""
-    return [
-        next((name for name in possible_names(each) if name in nodes), each.name) for each in layers
-    ]
+    return [_name(each, nodes) for each in layers]
+
+
+def _name(layer: RknnLayer, nodes: set[str]) -> str:
+    """A layer that changes a value's layout has the value's name, not its node's."""
+    if _OF_A_VALUE in layer.name:
+        return layer.name
+    return next((name for name in possible_names(layer) if name in nodes), layer.name)

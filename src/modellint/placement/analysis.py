@@ -16,6 +16,7 @@ from modellint.placement.dla import DlaJudge
 from modellint.placement.islands import islands
 from modellint.placement.judging import NodeJudge
 from modellint.placement.kernels import KernelJudge
+from modellint.placement.layouts import LayoutJudge
 from modellint.placement.placed import Merge, NotTaken, Partition, UnitPlacement
 from modellint.placement.tflite import TFLiteJudge
 from modellint.runtimes import find_runtime
@@ -84,6 +85,8 @@ def places(placing: Placing, deployment: Deployment) -> bool:
 def _judge_of(placing: Placing, dialect: str) -> type[NodeJudge]:
     if placing.only_on_dla:
         return DlaJudge
+    if placing.adds_layouts:
+        return LayoutJudge
     return KernelJudge if placing.kernels else _JUDGES.get(dialect, NodeJudge)
 
 

@@ -7,11 +7,12 @@ stay as they are for a fusion of the whole (onnxruntime/core/optimizer/matmul_ad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from modellint.forms.facts import Facts
 from modellint.model import Node, is_static
 from modellint.operators import Trait, having
+from modellint.placement.added import AddedNodes, beside
 
 _PRODUCTS, _NORMALIZATIONS = having(Trait.MATMUL), having(Trait.NORMALIZATION)
 _SUMS = having(Trait.ADDITION).keys() & having(Trait.ARITHMETIC).keys()
@@ -21,52 +22,16 @@ _PROJECTIONS = 3
 """Of an attention's query, keys and values."""
 
 
-class Flattened:
-    """The Reshapes that are put around some products and the sums after them."""
-
-    def __init__(self, pairs: Iterable[tuple[Node, Node]] = ()) -> None:
-        self._first: dict[int, Node] = {}
-        """Reshapes by the ids of the products that they come before."""
-        self._last: dict[int, Node] = {}
-        """Reshapes by the ids of the sums that they come after."""
-        self._neighbor: dict[int, Node] = {}
-        """The products and sums by the ids of their Reshapes."""
-        for product, total in pairs:
-            first = self._first[id(product)] = _reshape(product, "gemm_input_reshape")
-            last = self._last[id(total)] = _reshape(total, "gemm_output_reshape")
-            self._neighbor |= {id(first): product, id(last): total}
-
-    def __contains__(self, node: Node) -> bool:
-        """Return True for a Reshape that is not in the file."""
-        return id(node) in self._neighbor
-
-    def steps(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
-        """Return the nodes with the Reshapes, in order."""
-        found: list[Node | None] = []
-        for node in nodes:
-            found += [self._first.get(id(node)), node, self._last.get(id(node))]
-        return tuple(filter(None, found))
-
-    def readers(self, node: Node, direct: Callable[[Node], list[Node]]) -> list[Node]:
-        """Return what reads a node, given what reads a node in the file."""
-        product = self._neighbor.get(id(node))
-        if product is not None and id(product) in self._first:
-            return [product]
-        last = self._last.get(id(node))
-        if last is not None:
-            return [last]
-        return [self._first.get(id(each), each) for each in direct(product or node)]
-
-
-def flattened(facts: Facts, nodes: Iterable[Node]) -> Flattened:
+def flattened(facts: Facts, nodes: Iterable[Node]) -> AddedNodes:
     """Return the Reshapes around those of the nodes that become a Gemm."""
+    added = AddedNodes()
     pairs = [pair for pair in map(_with_bias, nodes) if pair and _is_flattened(facts, *pair)]
     attention = {id(_after_attention(product)) for product, _ in pairs}
-    return Flattened(
-        (product, total)
-        for product, total in pairs
-        if _after_attention(product) is None and id(total) not in attention
-    )
+    for product, total in pairs:
+        if _after_attention(product) is None and id(total) not in attention:
+            added.put_before(product, beside(product, "Reshape", "gemm_input_reshape"))
+            added.put_after(total, beside(total, "Reshape", "gemm_output_reshape"))
+    return added
 
 
 def _with_bias(product: Node) -> tuple[Node, Node] | None:
@@ -109,8 +74,3 @@ def _after_attention(product: Node) -> Node | None:
     maker = other.producer if other is not None else None
     is_whole = len(shapes) + len(sums) + len(products) == len(readers)
     return maker if is_whole and maker is not None and maker.op_type in _SUMS else None
-
-
-def _reshape(node: Node, name: str) -> Node:
-    """Return a node that is in no graph: what ONNX Runtime puts next to another."""
-    return Node(node.graph, node.index, "Reshape", "", f"{node.label}/{name}")

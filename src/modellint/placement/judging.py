@@ -15,8 +15,9 @@ from modellint.forms.facts import Facts
 from modellint.forms.forms import opset_of, refused_form
 from modellint.model import Model, Node, Value, is_static, small_constant
 from modellint.operators import Trait, having
+from modellint.placement.added import AddedNodes
 from modellint.placement.epochs import epochs
-from modellint.placement.flattened import Flattened, flattened
+from modellint.placement.flattened import flattened
 from modellint.placement.inside import INSIDE
 from modellint.placement.pairs import is_between_pairs
 from modellint.placement.pieces import OperatorPiece
@@ -116,13 +117,14 @@ class NodeJudge(Facts):
 
     def steps(self) -> tuple[Node, ...]:
         """Return the nodes as they are when the runtime places them, in order."""
-        return self._flattened.steps(filter(self.runs, self._model.graph.ordered))
+        return self._added.steps(filter(self.runs, self._model.graph.ordered))
 
     @cached_property
-    def _flattened(self) -> Flattened:
-        """Return what ONNX Runtime puts around products in floats, where it is placed apart."""
+    def _added(self) -> AddedNodes:
+        """Return what the runtime adds to the nodes: Reshapes around products in floats, of
+        ONNX Runtime's, where they are placed apart."""
         if not self._moved or not self._lacks_floats:
-            return Flattened()
+            return AddedNodes()
         running = filter(self.runs, self._model.graph.ordered)
         return flattened(self, (node for node in running if self._precision(node)))
 
@@ -177,7 +179,7 @@ class NodeJudge(Facts):
             return epochs(nodes, is_taken)
         if self._placing.grouping == "unions":
             return unions(nodes, is_taken, self.removes, self.pieces_of)
-        return waves(nodes, is_taken, self.removes, self._flattened)
+        return waves(nodes, is_taken, self.removes, self._added)
 
     def pieces_of(self, node: Node) -> Sequence[OperatorPiece]:
         """Return what a node is written out as before nodes are placed; nothing if it is not."""
@@ -208,7 +210,7 @@ class NodeJudge(Facts):
 
     def refusal(self, node: Node) -> NotTaken | None:
         """Return why the accelerator does not take a node on its own; None if it does."""
-        if node in self._flattened:
+        if node in self._added:
             return None
         too_old = self._too_old(node)
         if too_old is not None:

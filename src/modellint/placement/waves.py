@@ -12,24 +12,29 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from modellint.model import Node
-from modellint.placement.flattened import Flattened
+from modellint.placement.added import AddedNodes
 
 
 def waves(
     nodes: Sequence[Node],
     is_taken: Callable[[Node], bool],
     is_removed: Callable[[Node], bool] = lambda _: False,
-    flattened: Flattened | None = None,
+    added: AddedNodes | None = None,
 ) -> list[list[Node]]:
     """Return the groups of taken nodes, in order; `nodes` are in topological order.
 
     What reads a removed node reads what that reads.
     """
+    return _Waves(nodes, is_taken, readers_of(nodes, is_removed, added or AddedNodes())).groups
+
+
+def readers_of(
+    nodes: Sequence[Node], is_removed: Callable[[Node], bool], added: AddedNodes
+) -> dict[int, list[Node]]:
+    """Return what reads each of the nodes, by their ids."""
     here = {id(node) for node in nodes}
-    around = flattened or Flattened()
     direct = {id(node): readers(node, here, is_removed) for node in nodes}
-    found = {id(node): around.readers(node, lambda each: direct[id(each)]) for node in nodes}
-    return _Waves(nodes, is_taken, found).groups
+    return {id(node): added.readers(node, lambda each: direct[id(each)]) for node in nodes}
 
 
 class _Waves:

@@ -35,6 +35,8 @@ class Placing:
     """Of the files whose operators the tables name."""
     grouping: Literal["waves", "epochs", "unions"] = "waves"
     """Way of forming parts of what is taken: the modules of these names in `placement/` say how."""
+    adds_layouts: bool = False
+    """True if its toolkit adds layers that change layouts, of which tables list some as `added`."""
     widens_constants: bool = False
     """True if it widens narrow constants itself, so that nodes which do so count for nothing."""
     keeps: Literal["all", "first", "largest"] = "all"

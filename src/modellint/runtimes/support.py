@@ -99,6 +99,14 @@ def written_out(
     return _by_operator(table, "written-out") if table is not None else {}
 
 
+def added(
+    runtime: str, version: str | None = None, kind: str = RESTRICTIONS
+) -> Mapping[str, list[Mapping[str, Any]]]:
+    """Return the layers that it adds next to operators, by operator."""
+    table = find_table(runtime, kind, version)
+    return _by_operator(table, "added") if table is not None else {}
+
+
 def removed(runtime: str, version: str | None = None, kind: str = RESTRICTIONS) -> frozenset[str]:
     """Return the operators that it removes before it places nodes."""
     return frozenset(stated(runtime, version, kind).get("removed", ()))

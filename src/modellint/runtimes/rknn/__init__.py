@@ -36,7 +36,7 @@ RUNTIME = Runtime(
     "Rockchip's RKNN",
     tables=Path(__file__).parent,
     quantizes=True,
-    placing=Placing("NPU", source="https://github.com/airockchip/rknn-toolkit2"),
+    placing=Placing("NPU", adds_layouts=True, source="https://github.com/airockchip/rknn-toolkit2"),
     probe=Probe(
         code=f"{__name__}.probe",
         modules=("rknn",),
