@@ -146,9 +146,9 @@ class _Linting:
         """Return the findings of all rules, and note the time that each takes."""
         found: list[Finding] = []
         problems = {problem.kind for problem in self.model.problems}
-        operators = self.opened.analyses[0].operators
+        features = self.opened.analyses[0].features
         now = time.perf_counter()
-        for question in questions_for(self.plan, self.model).worth_asking(operators, problems):
+        for question in questions_for(self.plan, self.model).worth_asking(features, problems):
             rule = question.rule
             if rule.problem is not None:
                 found += self._problems(rule)
@@ -198,8 +198,7 @@ class _Linting:
             listed = listing.findings() if listing is not None else []
             return [*listed, self._crash(rule, error)]
         # A deployment that was fitted to this model says nothing about others.
-        is_planned = analyses.deployment == self.plan.deployments[index]
-        if context.absent is not None and is_planned:
+        if context.absent is not None and analyses.deployment == self.plan.deployments[index]:
             question.needed[index] = frozenset(context.absent)
         return listing.findings() if listing is not None else []
 

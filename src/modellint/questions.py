@@ -34,7 +34,7 @@ class Question:
     choices: tuple[frozenset[str], ...] = ()
     """Operators of which a model must have one each, narrowest choice first: the rule says so."""
     needed: dict[int, frozenset[str]] = field(default_factory=dict)
-    """By deployment: operators of which a model must have one for the rule to say anything.
+    """By deployment: features of which a model must have one for the rule to say anything.
 
     Learned from models that have none: if a check asks for nothing but these, and finds nothing,
     then it asks and finds the same in every other model without them.
@@ -48,7 +48,7 @@ class Question:
 
     @property
     def is_understood(self) -> bool:
-        """Return True if the operators that it needs are known for every deployment."""
+        """Return True if the features that it needs are known for every deployment."""
         return len(self.needed) == len(self.deployments)
 
     @cached_property
@@ -64,7 +64,7 @@ class Questions:
         self._learned: set[int] = set()
         """Places of questions whose needs models have shown."""
         self._by_need: dict[str, set[int]] = {}
-        """Places of questions by operator or problem, or by ``ALWAYS``."""
+        """Places of questions by feature or problem, or by ``ALWAYS``."""
         for place, question in enumerate(questions):
             for need in _stated_needs(question):
                 self._by_need.setdefault(need, set()).add(place)
@@ -77,15 +77,15 @@ class Questions:
         """Return those that there are, also where nothing can come of it."""
         return self._all
 
-    def worth_asking(self, operators: Set[str], problems: Set[str]) -> Iterator[Question]:
+    def worth_asking(self, features: Set[str], problems: Set[str]) -> Iterator[Question]:
         """Iterate over the questions that may have answers in a model with these."""
-        present = with_domains(operators)
+        present = with_domains(features)
         places: set[int] = set()
         for need in (ALWAYS, *present, *problems):
             places.update(self._by_need.get(need, ()))
         for place in sorted(places):
             question = self._all[place]
-            if any(map(present.isdisjoint, question.choices)):
+            if question.choices and any(map(present.isdisjoint, question.choices)):
                 continue
             yield question
             if question.needed and place not in self._learned and question.is_understood:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modellint.base.records import dataclass
 from modellint.forms.facts import Facts
 from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.model.features import features_of
 from modellint.results.finding import Severity
 from modellint.targets.deployment import Deployment
 
@@ -71,6 +72,11 @@ class Analyses:
         return frozenset(op for graph in self.model.graphs(functions=True) for op in graph.by_op)
 
     @cached_property
+    def features(self) -> frozenset[str]:
+        """Return the operators, and what else is known to tell models apart cheaply."""
+        return self.operators.union(features_of(self.model))
+
+    @cached_property
     def outcome(self) -> Outcome | None:
         """Return the outcome of probing the model; None if the run does not probe."""
         if self._probing is None:
@@ -119,7 +125,7 @@ class Context(Facts):
         self.read_weights = read_weights
         self._analyses = analyses
         self.absent: set[str] | None = set()
-        """Operators that were looked up but absent; None once anything else was accessed."""
+        """Features that were looked up but absent; None once anything else was accessed."""
 
     @property
     def model(self) -> Model:
@@ -161,13 +167,13 @@ class Context(Facts):
         """Iterate over the nodes of all graphs and functions, or only those of some op types."""
         return iter(()) if self.lacks(ops) else self.model.nodes(*ops, functions=True)
 
-    def lacks(self, ops: Collection[str]) -> bool:
-        """Return True if ops are given and no graph has any of them."""
-        if not ops or not self._analyses.operators.isdisjoint(ops):
+    def lacks(self, features: Collection[str]) -> bool:
+        """Return True if ops or other features are given and the model has none of them."""
+        if not features or not self._analyses.features.isdisjoint(features):
             self.absent = None
             return False
         if self.absent is not None:
-            self.absent.update(ops)
+            self.absent.update(features)
         return True
 
     def present(self, ops: Collection[str]) -> list[str]:

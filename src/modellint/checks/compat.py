@@ -10,6 +10,7 @@ from modellint.checks.api import Context, Hit
 from modellint.formats.onnx.facts import normal_domain, onnx_facts
 from modellint.formats.registry import dialect_of
 from modellint.model import Graph, Model, Node
+from modellint.model.features import FOREIGN_DOMAIN
 from modellint.native import library
 from modellint.results.finding import Severity
 from modellint.runtimes import find_runtime
@@ -232,6 +233,8 @@ def deprecated_operator(context: Context) -> Iterator[Hit]:
 
 def unknown_domain(context: Context) -> Iterator[Hit]:
     """Ops of a domain that neither the standard, the model itself nor a known runtime defines."""
+    if context.lacks([FOREIGN_DOMAIN]):
+        return
     table = registered(context)
     defined = {*STANDARD_DOMAINS, *(RUNTIME_DOMAINS if table is None else table.domains)}
     for graph in context.graphs():

@@ -22,6 +22,7 @@ from modellint.model import (
     is_static,
     product,
 )
+from modellint.model.features import STORED
 from modellint.operators import Trait, names
 from modellint.results.finding import Severity
 from modellint.targets.deployment import Deployment
@@ -167,6 +168,8 @@ def _is_activation(node: Node) -> bool:
 
 def duplicate_weight(context: Context) -> Iterator[Hit]:
     """Stored tensors with the same elements."""
+    if context.lacks([STORED]):
+        return
     total = max(context.model.weight_bytes, 1)
     for equal in equal_tensors(context.model, context.options["bytes"]):
         first, *others = equal.tensors
@@ -321,11 +324,14 @@ def _always_true(value: Value, body: Graph) -> bool:
 
 def unrolled_recurrence(context: Context) -> Iterator[Hit]:
     """A recurrent cell unrolled over the time steps."""
+    products = ("MatMul", "Gemm")
+    if context.lacks(products):
+        return
     for graph in context.graphs():
         for value in list(graph.values.values()):
             if value.tensor is None or len(value.tensor.shape) != 2:
                 continue
-            steps = [n for n in consuming_nodes(value) if n.qualified_op in ("MatMul", "Gemm")]
+            steps = [n for n in consuming_nodes(value) if n.qualified_op in products]
             if len(steps) >= context.options["steps"]:
                 yield from _recurrence(context, value, steps)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modellint.analysis.precision import running_precision, weight_dtype
 from modellint.checks.api import Context, Hit
 from modellint.model import Node
+from modellint.model.features import FLOATS
 from modellint.operators import Trait, of
 from modellint.results.finding import Severity
 from modellint.runtimes import find_runtime
@@ -14,6 +15,8 @@ from modellint.runtimes import find_runtime
 
 def weights_wider_than_deployed(context: Context) -> Iterator[Hit]:
     """Files that store weights in more bits than the deployment uses."""
+    if context.lacks([FLOATS]):
+        return
     precision = context.deployment.precision
     stored = [tensor for tensor in context.model.tensors if tensor.dtype.is_float]
     now = sum(tensor.nbytes for tensor in stored)

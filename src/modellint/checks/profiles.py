@@ -8,12 +8,15 @@ from dataclasses import replace
 from modellint.checks.api import Context, Hit
 from modellint.checks.placement import is_loaded
 from modellint.model import format_shape, product
+from modellint.model.features import OPEN_INPUT
 from modellint.targets.deployment import ShapeProfile
 from modellint.targets.profiles import InputProfile, dim_ranges, input_profiles, symbol_ranges
 
 
 def profile_missing(context: Context) -> Iterator[Hit]:
     """Models with open dims, none of which the configuration sets."""
+    if context.lacks([OPEN_INPUT]):
+        return
     dynamic = [profile for profile in _profiles(context) if profile.is_dynamic]
     if not dynamic or any(_is_told(profile) for profile in dynamic) or not is_loaded(context):
         return
@@ -30,6 +33,8 @@ def profile_missing(context: Context) -> Iterator[Hit]:
 
 def dim_without_profile(context: Context) -> Iterator[Hit]:
     """Inputs with open dims that the configuration omits while setting others."""
+    if context.lacks([OPEN_INPUT]):
+        return
     dynamic = [profile for profile in _profiles(context) if profile.is_dynamic]
     if not any(_is_told(profile) for profile in dynamic):
         return
@@ -83,6 +88,8 @@ def _range_text(range_: tuple[int, int, int]) -> str:
 
 def profile_too_wide(context: Context) -> Iterator[Hit]:
     """Inputs whose largest configured shape is many times the usual one."""
+    if context.lacks([OPEN_INPUT]):
+        return
     for profile in _profiles(context):
         if profile.open_axes or not profile.is_dynamic:
             continue

@@ -9,6 +9,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.compat import is_of_training
 from modellint.checks.repeats import together
 from modellint.model import Node, Value
+from modellint.model.features import FOREIGN_DOMAIN, STORED
 from modellint.operators import Trait, names
 from modellint.results.finding import Severity
 
@@ -29,6 +30,8 @@ def fake_quantize_left(context: Context) -> Iterator[Hit]:
 
 def qat_domain_left(context: Context) -> Iterator[Hit]:
     """Quantizers of Brevitas, QONNX and FINN."""
+    if context.lacks([FOREIGN_DOMAIN]):
+        return
     by_domain: dict[str, list[Node]] = {}
     for graph in context.graphs():
         for nodes in graph.by_op.values():
@@ -111,6 +114,8 @@ _OBSERVERS = late("activation_post_process|fake_quant_enabled|observer_enabled|w
 
 def observers_left(context: Context) -> Iterator[Hit]:
     """Buffers of training's observers among the stored tensors."""
+    if context.lacks([STORED]):
+        return
     found = [
         value
         for graph in context.graphs()

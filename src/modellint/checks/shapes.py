@@ -9,6 +9,7 @@ from modellint.analysis.chains import LONGEST
 from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, Shape, Value, format_shape, product
+from modellint.model.features import OPEN_INPUT
 from modellint.operators import Trait, having, names, of, with_input
 
 ELEMENTWISE = having(Trait.BROADCASTS)
@@ -53,6 +54,8 @@ MAKERS = {
 
 def unnamed_dynamic_dim(context: Context) -> Iterator[Hit]:
     """Inputs of the model with unnamed dims or unknown rank."""
+    if context.lacks([OPEN_INPUT]):
+        return
     for value in context.model.fed:
         shape = value.declared_shape
         if shape is None:
@@ -64,6 +67,8 @@ def unnamed_dynamic_dim(context: Context) -> Iterator[Hit]:
 
 def symbol_for_two_dims(context: Context) -> Iterator[Hit]:
     """Inputs with the same symbol for the batch and another dim."""
+    if context.lacks([OPEN_INPUT]):
+        return
     for value in context.model.fed:
         shape = value.declared_shape or ()
         if len(shape) < 3 or not isinstance(shape[0], str) or shape[0].isdigit():
@@ -76,6 +81,8 @@ def symbol_for_two_dims(context: Context) -> Iterator[Hit]:
 
 def batch_dims_named_apart(context: Context) -> Iterator[Hit]:
     """Pairs of batch dims with different symbols that must be equal, since they meet."""
+    if context.lacks([OPEN_INPUT]):
+        return
     symbols = _batch_symbols(context)
     reported: set[frozenset[str]] = set()
     if len(symbols) < 2:
@@ -278,6 +285,8 @@ def _has_static_sides(shape: Shape | None) -> bool:
 
 def batch_baked_into_constant(context: Context) -> Iterator[Hit]:
     """Constants for a fixed batch combined with data of any batch, without broadcasting."""
+    if context.lacks([OPEN_INPUT]):
+        return
     symbols = _batch_symbols(context)
     any_symbol = _symbols(context)
     if not any_symbol:

@@ -16,6 +16,7 @@ from modellint.checks.repeats import folded
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.forms.forms import opset_of, refused_form
 from modellint.model import Node, Value
+from modellint.model.features import FOREIGN_DOMAIN
 from modellint.operators import Trait, having, names
 from modellint.results.finding import Severity
 from modellint.runtimes import find_runtime
@@ -138,6 +139,8 @@ def _table(context: Context) -> Support | None:
 
 def foreign_operator(context: Context) -> Iterator[Hit]:
     """An operator of another domain, in a model for TensorRT, which looks them up by name."""
+    if context.lacks([FOREIGN_DOMAIN]):
+        return
     table = _table(context)
     if table is not None:
         yield from folded(_foreign(context, table))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from modellint.checks.api import Context, Hit
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Node, Tensor, Use, Value, element_count
+from modellint.model.features import STORED
 from modellint.operators import Trait, having, with_input
 from modellint.runtimes.versions import newest_version, version_key
 
@@ -72,6 +73,8 @@ def _is_bound(node: Node, index: int) -> bool:
 
 def wide_table(context: Context) -> Iterator[Hit]:
     """Tables of 64-bit integers that fit into 32 bits, where what reads them takes those too."""
+    if context.lacks([STORED]):
+        return
     total = context.model.weight_bytes
     for graph in context.graphs():
         for value in wide_tables(graph, context.options["min-bytes"]):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.weights import FLOAT16_MAX, WEIGHT, Statistics, Weights, is_weight
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, Tensor, Value
+from modellint.model.features import FLOATS
 from modellint.operators import Trait, having, names
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ SPARSE_SAMPLE = 64
 
 def broken_number(context: Context) -> Iterator[Hit]:
     """Stored tensors with NaN, and weights with infinities."""
+    if context.lacks([FLOATS]):
+        return
     for place, _, statistics in _statistics(context):
         facts = _shares(statistics.nans, statistics) | {"tensor": place.name}
         if statistics.nans:
@@ -33,6 +36,8 @@ def broken_number(context: Context) -> Iterator[Hit]:
 
 def fp16_overflow_weight(context: Context) -> Iterator[Hit]:
     """Weights with numbers beyond fp16 in a model that runs in fp16."""
+    if context.lacks([FLOATS]):
+        return
     if context.deployment.precision != "fp16":
         return
     for place, _, statistics in _statistics(context):
@@ -42,6 +47,8 @@ def fp16_overflow_weight(context: Context) -> Iterator[Hit]:
 
 def fp16_vanishing_weight(context: Context) -> Iterator[Hit]:
     """Weights with many numbers that become zero in fp16."""
+    if context.lacks([FLOATS]):
+        return
     if context.deployment.precision != "fp16":
         return
     for place, _, statistics in _statistics(context):
@@ -53,6 +60,8 @@ def fp16_vanishing_weight(context: Context) -> Iterator[Hit]:
 
 def constant_weight(context: Context) -> Iterator[Hit]:
     """Matrices and kernels with identical elements."""
+    if context.lacks([FLOATS]):
+        return
     for place, tensor, statistics in _statistics(context):
         if len(tensor.shape) < 2 or tensor.nbytes < context.options["min-bytes"]:
             continue
@@ -63,6 +72,8 @@ def constant_weight(context: Context) -> Iterator[Hit]:
 
 def sparse_stored_dense(context: Context) -> Iterator[Hit]:
     """Weights that are mostly zeros, but stored and computed densely."""
+    if context.lacks([FLOATS]):
+        return
     for place, tensor, statistics in _statistics(context):
         if tensor.nbytes < context.options["min-bytes"] or statistics.is_constant:
             continue
