@@ -27,6 +27,7 @@ _DIGITS = 64
 def pointers_resolved(models: Iterable[Path]) -> Iterator[Mapping[Path, Path]]:
     """Yield stand-ins for models that are pointers, or have pointers next to them, whose content is
     in the store of their repository."""
+    _git.cache_clear()
     _store.cache_clear()
     _has_pointers.cache_clear()
     concerned = [model for model in models if _is_concerned(model)]
@@ -165,13 +166,17 @@ def _content(path: Path) -> Path | None:
 @cache
 def _store(folder: Path) -> Path | None:
     """Return the folder of objects that Git LFS has fetched for the repository around a folder."""
-    for each in (folder, *folder.parents):
-        git = each / ".git"
-        if git.is_dir():
-            return _existing(git / "lfs/objects")
-        if git.is_file():
-            return _existing(_common(git) / "lfs/objects")
-    return None
+    git = next(filter(None, map(_git, (folder, *folder.parents))), None)
+    return _existing(git / "lfs/objects") if git is not None else None
+
+
+@cache
+def _git(folder: Path) -> Path | None:
+    """Return the git folder that belongs to a folder, not to one around it."""
+    git = folder / ".git"
+    if git.is_dir():
+        return git
+    return _common(git) if git.is_file() else None
 
 
 def _common(pointer: Path) -> Path:
