@@ -164,11 +164,16 @@ def test_negative_dims_inside(where: str) -> None:
     assert not model.died
 
 
+def danger_in(proto: onnx.ModelProto) -> Danger:
+    serialized = proto.SerializeToString()
+    return deadly.danger_of(opened(serialized), proto, serialized)
+
+
 def test_what_kills_another_process_is_not_asked_again() -> None:
     """A node that reads its own output shows nothing about the type of its input."""
     proto = onnx.ModelProto.FromString(DEADLY["DictVectorizer"]())
     proto.graph.node[0].input[0] = "y"
-    assert deadly.danger_of(opened(proto.SerializeToString()), proto).apart
+    assert danger_in(proto).apart
     model = opened(proto.SerializeToString())
     model.infer()
     assert not model.died
@@ -222,4 +227,4 @@ def test_a_stored_minus_one_is_no_negative_dim() -> None:
     proto = onnx.ModelProto.FromString(slice_of(2, 3))
     proto.graph.node.append(helper.make_node("Constant", [], ["n"], value=minus_one))
     serialized = proto.SerializeToString()
-    assert deadly.danger_of(opened(serialized), proto).cleaned(serialized) == serialized
+    assert danger_in(proto).cleaned(serialized) == serialized

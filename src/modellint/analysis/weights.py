@@ -85,9 +85,11 @@ class Weights:
 
     def of(self, tensor: Tensor) -> Statistics | None:
         """Return a tensor's statistics; None without floats, elements or bytes."""
-        if id(tensor) not in self._known:
-            self._known[id(tensor)] = tensor, _measure(tensor, self._pieces, in_fp16=self._in_fp16)
-        return self._known[id(tensor)][1]
+        known = self._known.get(id(tensor))
+        if known is None:
+            known = tensor, _measure(tensor, self._pieces, in_fp16=self._in_fp16)
+            self._known[id(tensor)] = known
+        return known[1]
 
 
 def _measure(tensor: Tensor, most: int, *, in_fp16: bool) -> Statistics | None:

@@ -197,6 +197,10 @@ def _kind(value: Attribute) -> str:
 
 
 def _counts(node: Node, definition: Definition) -> Iterator[Mistake]:
+    (least, most), (fewest, largest) = definition.arity
+    usual = least <= len(node.inputs) <= most and fewest <= len(node.outputs) <= largest
+    if usual and None not in node.inputs:
+        return
     sides = (("inputs", len(node.inputs)), ("outputs", len(node.outputs)))
     for (least, most), (side, found) in zip(definition.arity, sides, strict=True):
         if not least <= found <= most:

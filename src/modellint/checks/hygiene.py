@@ -9,16 +9,20 @@ from modellint.base.paths import LOCAL_PATH
 from modellint.checks.api import Context, Hit
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import Graph, Node
+from modellint.model.features import FUNCTIONS, NODE_METADATA, STORED
 from modellint.operators import Trait, having
 from modellint.results.finding import Severity
 from modellint.runtimes import find_runtime
 
+_WRITERS = having(Trait.WRITES_STATE)
 EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft", "com.ms.internal.nhwc", "org.pytorch.aten")
 """Optimizers, above all ONNX Runtime's, add these imports to all models; they are harmless."""
 
 
 def unused_initializer(context: Context) -> Iterator[Hit]:
     """Stored tensors that nothing reads."""
+    if context.lacks([STORED]):
+        return
     for graph in context.graphs():
         for value in graph.initializers:
             if value.consumers or value.is_output or value.tensor is None:
@@ -48,16 +52,9 @@ def _is_shadowed(node: Node) -> bool:
 def _live_nodes(graph: Graph) -> set[int]:
     """Return nodes that an output of the graph, or a subgraph's node, depends on."""
     pending = [value.producer for value in graph.outputs if value.producer is not None]
-    for node in graph.nodes:
-        used_inside = any(
-            use.node.graph is not graph
-            for value in node.outputs
-            if value is not None
-            for use in value.consumers
-        )
-        writes = node.op_type in having(Trait.WRITES_STATE)
-        if used_inside or writes or (node.subgraphs and not node.outputs):
-            pending.append(node)
+    pending += [node for node in graph.nodes if node.op_type in _WRITERS]
+    if graph.subgraphs:
+        pending += filter(_serves_subgraphs, graph.nodes)
     live: set[int] = set()
     while pending:
         node = pending.pop()
@@ -65,6 +62,14 @@ def _live_nodes(graph: Graph) -> set[int]:
             live.add(id(node))
             pending.extend(node.predecessors)
     return live
+
+
+def _serves_subgraphs(node: Node) -> bool:
+    """Return True if a subgraph reads a result, or if all that it does is in its subgraphs."""
+    if node.subgraphs and not node.outputs:
+        return True
+    uses = (use for value in node.outputs if value is not None for use in value.consumers)
+    return any(use.node.graph is not node.graph for use in uses)
 
 
 def _is_overwritten(node: Node) -> bool:
@@ -141,6 +146,8 @@ def unused_opset_import(context: Context) -> Iterator[Hit]:
 
 def unused_function(context: Context) -> Iterator[Hit]:
     """Model-local functions that nothing calls."""
+    if context.lacks([FUNCTIONS]):
+        return
     called = {(node.domain, node.op_type, node.overload) for node in context.nodes()}
     for key, body in context.model.functions.items():
         if key not in called:
@@ -183,6 +190,8 @@ def overlong_names(context: Context) -> Iterator[Hit]:
 
 def local_paths_left_in(context: Context) -> Iterator[Hit]:
     """Node metadata with paths of the machine that exported the model."""
+    if context.lacks([NODE_METADATA]):
+        return
     for graph in context.graphs():
         nodes = [node for node in graph.nodes if _path_in(node)]
         if nodes:

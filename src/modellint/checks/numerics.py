@@ -9,6 +9,7 @@ from modellint.analysis.weights import FLOAT16_MAX, is_weight
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import of_a_library
 from modellint.model import Node, Value
+from modellint.model.features import FLOATS
 from modellint.operators import Trait, having, with_input
 from modellint.results.finding import Severity
 
@@ -45,23 +46,31 @@ def _is_float64(value: Value) -> bool:
 
 def fp16_overflow_constant(context: Context) -> Iterator[Hit]:
     """Constants beyond the largest fp16 number in a model that runs in fp16."""
+    if context.lacks([FLOATS]):
+        return
     if context.deployment.precision != "fp16":
         return
     for graph in context.graphs():
         for value in graph.values.values():
             extreme = _extreme(value)
+            if abs(extreme) <= FLOAT16_MAX or is_weight(value):
+                continue
             users = [use.node for use in value.consumers if not _unbounded(use.node, use.index)]
-            if users and abs(extreme) > FLOAT16_MAX and not is_weight(value):
+            if users:
                 facts = {"constant": value.name, "number": extreme}
                 yield Hit(users[0], facts, related=_around(users[0]))
 
 
 def _extreme(value: Value) -> float:
-    """Return the largest finite number in a small floating-point constant, by magnitude; else 0."""
+    """Return the largest finite number in a small constant beyond fp16, by magnitude; else 0."""
     tensor = value.tensor
     if tensor is None or tensor.dtype.name not in ("float32", "float64"):
         return 0.0
-    return max(filter(isfinite, tensor.small_numbers()), key=abs, default=0.0)
+    numbers = tensor.small_numbers()
+    lowest, highest = min(numbers, default=0.0), max(numbers, default=0.0)
+    if lowest >= -FLOAT16_MAX and highest <= FLOAT16_MAX:
+        return 0.0  # as nearly always
+    return max(filter(isfinite, numbers), key=abs, default=0.0)
 
 
 def _unbounded(node: Node, index: int) -> bool:

@@ -181,14 +181,13 @@ def _refused_input(facts: Facts, node: Node, condition: Condition) -> str:
         return f"no {name}" if value is None else ""
     if value is None:
         return ""
-    for key, is_refused in _INPUT.items():
-        if key in condition:
-            return is_refused(facts, value, name, condition[key])
-    for key, differ in _PAIR.items():
-        other = node.input(condition[key]) if key in condition else None
-        if other is not None:
-            return differ(facts, node, value, other)
-    return "" if _PAIR.keys() & condition.keys() else str(name)
+    for key, stated in condition.items():  # of which one is a statement
+        if key in _INPUT:
+            return _INPUT[key](facts, value, name, stated)
+        if key in _PAIR:
+            other = node.input(stated)
+            return _PAIR[key](facts, node, value, other) if other is not None else ""
+    return str(name)
 
 
 def _computed(facts: Facts, value: Value, name: str, _: object) -> str:

@@ -90,7 +90,7 @@ def _fact(name: str, facts: Mapping[str, object]) -> object:
         raise LookupError(f"unknown fact {name!r}; known: {known}") from None
 
 
-@lru_cache
+@lru_cache(maxsize=1024)
 def _on_one_line(text: str) -> str:
     return " ".join(text.split())
 

@@ -19,9 +19,10 @@ def without_moot(findings: Sequence[Finding], rules: Iterable[Rule]) -> list[Fin
     """
     if len(findings) < 2:  # a refusal, and what it makes moot
         return list(findings)
-    by_code = {rule.code: rule for rule in rules}
+    codes = {each.code for each in findings}
+    by_code = {rule.code: rule for rule in rules if rule.code in codes}
     moot = {code for code, rule in by_code.items() if rule.once_loaded}
-    if not any(each.code in moot for each in findings):
+    if not moot:
         return list(findings)
     refusals = [each for each in findings if _is_refusal(each, by_code.get(each.code))]
     return [

@@ -9,6 +9,7 @@ from pathlib import Path
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
+from modellint.base.memo import Kept
 from modellint.formats.onnx import ONNX
 from modellint.formats.onnx.facts import Function, OnnxFacts
 from modellint.formats.onnx.infer import Inferrer, call_cycle
@@ -89,6 +90,8 @@ class _Builder:
         self.reader = TensorReader(path, payloads, self.problems)
         self._read_deferred = self._attributes  # bound once, not for every node
         self.spelled: list[Node] = []
+        self._op_types = Kept(_shared)
+        self._domains = Kept(domain_of)
 
     def build(self) -> Model:
         model, proto = self.model, self.proto
@@ -211,12 +214,14 @@ class _Builder:
     def _nodes(self, graph: Graph, protos: Sequence[NodeProto]) -> None:
         """Create the values of all outputs first, then resolve all inputs."""
         values, nodes = graph.values, graph.nodes
+        op_types, domains = self._op_types, self._domains
         repeated: set[tuple[str, str]] = set()
         for index, proto in enumerate(protos):
-            op_type, domain = intern(text(proto.op_type)), intern(domain_of(proto.domain))
-            node = Node(graph, index, op_type, domain, text(proto.name))
+            named = proto.domain
+            domain = domains[named]
+            node = Node(graph, index, op_types[proto.op_type], domain, text(proto.name))
             nodes.append(node)
-            if not domain and proto.domain:
+            if named and not domain:
                 self.spelled.append(node)
             outputs: list[Value | None] = []
             for place, name in enumerate(proto.output):
@@ -441,7 +446,11 @@ def opsets(imports: Iterable[Any]) -> dict[str, int]:
 
 def domain_of(domain: str | bytes) -> str:
     """Normalize a domain: the standard domain has two names and is always empty here."""
-    return "" if domain == STANDARD_DOMAIN else text(domain)
+    return "" if domain == STANDARD_DOMAIN else _shared(domain)
+
+
+def _shared(name: str | bytes) -> str:
+    return intern(text(name))
 
 
 def _declare(value: Value, proto: Any) -> None:

@@ -7,7 +7,7 @@ has a condition here under which it does; without one, it is only asked in anoth
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,10 @@ _LABELS = late(r"[A-Za-z\s]*")
 _HUGE = 1 << 31
 _HUGE_DIM = 1 << 48
 """Sums of some of them overflow."""
+_CONTINUED = bytes(byte >> 7 for byte in range(256))
+"""By byte: 1 if the number that it is part of goes on, if it is part of a number."""
+_LONG_NUMBER = b"\1" * 6
+"""Part of any huge number, and of any negative one."""
 
 
 class Fate(Enum):
@@ -70,7 +74,8 @@ class Danger:
         return bytes(proto.SerializeToString())
 
 
-def danger_of(model: Model, proto: ModelProto) -> Danger:
+def danger_of(model: Model, proto: ModelProto, serialized: bytes) -> Danger:
+    """Return the danger of a model whose protobuf is `serialized` so, or with other types."""
     deadly, apart, by_negative_dims = set(), _is_broken(model), False
     graphs = list(model.graphs(functions=True))
     for graph in graphs:
@@ -81,7 +86,9 @@ def danger_of(model: Model, proto: ModelProto) -> Danger:
                 deadly.add(op)
             apart |= Fate.UNSURE in fates
             by_negative_dims |= op in _BY_NEGATIVE_DIMS
-    dims = [dim.dim_value for dim in _dims(proto, nested=len(graphs) > 1)]
+    dims: Sequence[int] = ()
+    if _LONG_NUMBER in serialized.translate(_CONTINUED):  # which is rare
+        dims = [dim.dim_value for dim in _dims(proto, nested=len(graphs) > 1)]
     if by_negative_dims:
         sources = model.nodes(*_SOURCES, functions=True)
         apart |= max(dims, default=0) > _HUGE_DIM or any(map(_may_make_negative_dims, sources))

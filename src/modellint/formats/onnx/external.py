@@ -174,11 +174,11 @@ class ExternalFiles:
 
 def _namesakes(model: Path) -> Iterator[Path]:
     """Iterate over files whose names indicate that they contain this model's weights."""
-    names = (pattern.format(name=model.name, stem=model.stem) for pattern in _PLAIN)
-    for name in dict.fromkeys(names):
-        path = os.path.join(model.parent, name)  # noqa: PTH118 - hardly ever there
-        if os.path.exists(path):  # noqa: PTH110
-            yield Path(path)
+    folder, name, stem = os.path.join(model.parent, ""), model.name, model.stem  # noqa: PTH118
+    names = (pattern.format(name=name, stem=stem) for pattern in _PLAIN)
+    for each in dict.fromkeys(names):  # hardly ever there
+        if os.path.exists(folder + each):  # noqa: PTH110
+            yield Path(folder + each)
 
 
 def _mode(path: Path) -> int | None:

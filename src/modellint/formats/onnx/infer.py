@@ -139,7 +139,7 @@ class Inferrer:
     def _infer(self, serialized: bytes, *, strict: bool, propagates: bool) -> ModelProto:
         """Ask onnx about nothing that it is known not to survive, and in doubt another process."""
         if self._danger is None:
-            self._danger = danger_of(self.model, self.proto)
+            self._danger = danger_of(self.model, self.proto, self._serialized())
         infer = infer_shapes_apart if self._danger.apart else infer_shapes
         cleaned = self._danger.cleaned(self._in_order(serialized))
         try:
@@ -155,8 +155,8 @@ class Inferrer:
     @cached_property
     def _order(self) -> list[int] | None:
         """Return the nodes' places in topological order; None if the file has them so."""
-        ordered = [node.index for node in self.model.graph.ordered]
-        return None if ordered == sorted(ordered) else ordered
+        graph = self.model.graph
+        return None if graph.ordered == graph.nodes else [node.index for node in graph.ordered]
 
     def _in_order(self, serialized: bytes) -> bytes:
         """Return the model with sorted nodes: onnx infers nothing from what comes later."""
@@ -174,6 +174,8 @@ class Inferrer:
         Looked at where something is as large to begin with, and a Reshape may make a list of it;
         an Expand that makes one of next to nothing is not foreseen.
         """
+        if not self._most_lists:
+            return True
         if not self._joins_short_lists:
             return False
         longest = self._largest(inputs) * self._most_lists
