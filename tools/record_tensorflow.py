@@ -2,8 +2,8 @@
 
     PYTHON_WITH_TENSORFLOW tools/record_tensorflow.py
 
-Writes `src/modellint/formats/savedmodel/operators.json`, `tests/data/tensorflow/NAME` and
-`tests/data/tensorflow/models.json`.
+Writes `operators.json` and `messages.json` in `src/modellint/formats/savedmodel`,
+`tests/data/tensorflow/NAME` and `tests/data/tensorflow/models.json`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "data" / "tensorflow"
-OPERATORS = ROOT / "src" / "modellint" / "formats" / "savedmodel" / "operators.json"
+FORMAT = ROOT / "src" / "modellint" / "formats" / "savedmodel"
+OPERATORS = FORMAT / "operators.json"
+MESSAGES = FORMAT / "messages.json"
 
 
 def operators() -> dict[str, str]:
@@ -33,6 +35,22 @@ def operators() -> dict[str, str]:
         op.name: " ".join(_result(each, _defaults(op)) for each in op.output_arg)
         for op in sorted(listed.op, key=lambda op: op.name)
     }
+
+
+def messages(root: Any) -> dict[str, dict[int, str]]:
+    """Return the messages below one, and in each the kinds of its messages; ``""`` is a text."""
+    found: dict[str, dict[int, str]] = {}
+    waiting = [root]
+    while waiting:
+        message = waiting.pop()
+        if message.full_name in found:
+            continue
+        inner = {each.number: each.message_type for each in message.fields if each.message_type}
+        texts = [each.number for each in message.fields if each.type == each.TYPE_STRING]
+        waiting += inner.values()
+        fields = {number: each.full_name for number, each in inner.items()}
+        found[message.full_name] = dict(sorted((fields | dict.fromkeys(texts, "")).items()))
+    return dict(sorted(found.items()))
 
 
 def _defaults(op: Any) -> dict[str, str]:
@@ -211,9 +229,15 @@ def _sum(checkpoint: Any, key: str, dtype: Any) -> float | None:
     return float(checkpoint.get_tensor(key).astype("float64").sum())
 
 
+def _write(path: Path, record: Any) -> None:
+    path.write_text(f"{json.dumps(record, separators=(',', ':'))}\n", encoding="utf-8")
+
+
 def main() -> None:
     record = {"release": tf.__version__, "operators": operators()}
-    OPERATORS.write_text(f"{json.dumps(record, separators=(',', ':'))}\n", encoding="utf-8")
+    _write(OPERATORS, record)
+    declared = messages(saved_model_pb2.SavedModel.DESCRIPTOR)
+    _write(MESSAGES, {"release": tf.__version__, "messages": declared})
     shutil.rmtree(DATA, ignore_errors=True)
     module = Linear()
     tf.saved_model.save(module, str(DATA / "linear"), signatures=module.score)

@@ -202,6 +202,18 @@ def test_a_large_file_is_read_in_windows_to_the_same(
     assert [each.name for each in windowed.graph.nodes] == [each.name for each in whole.graph.nodes]
 
 
+@pytest.mark.parametrize("whole", [1 << 20, 0])
+def test_text_that_tensorflow_refuses_is_damage_wherever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    monkeypatch.setattr("modellint.formats.protobuf.READ_WHOLE", whole)
+    content = (SAVED / "linear" / "saved_model.pb").read_bytes()
+    at = content.index(b"AssignVariableOp")
+    (tmp_path / "saved_model.pb").write_bytes(content[:at] + b"\xff" + content[at + 1 :])
+    (problem,) = read_model(tmp_path).problems
+    assert (problem.kind, problem.facts["offset"]) == ("corrupt", at)
+
+
 def test_errors_in_a_large_file_name_places_in_it(tmp_path: Path) -> None:
     path = tmp_path / "m.pb"
     path.write_bytes(b"1234\x08\xff\xff")

@@ -16,6 +16,7 @@ from modellint.formats.protobuf import LENGTH, Message, message_of, read_varint
 from modellint.formats.savedmodel import TENSORFLOW_GRAPH
 from modellint.formats.savedmodel.bodies import Bodies, ResultSource
 from modellint.formats.savedmodel.contents import Contents
+from modellint.formats.savedmodel.encoding import check_encoding
 from modellint.formats.savedmodel.facts import SavedModelFacts
 from modellint.formats.savedmodel.graph import CONSTANT, FED, NOTHING, GraphInput, GraphReader
 from modellint.formats.savedmodel.reader import operator_counts, read_graph
@@ -60,6 +61,7 @@ def read(path: Path) -> Model:
 
 def _fill(model: Model, root: Message, problems: Problems) -> None:
     bodies = Bodies(root)
+    check_encoding(root, "tensorflow.GraphDef")
     contents = Contents(partial(Region, model.path), StoredTensors(problems))
     reader = GraphReader(model, bodies, problems, contents.add(bodies), {})
     model.tensors += contents.weights

@@ -13,6 +13,7 @@ from modellint.formats.protobuf import Message, message_of
 from modellint.formats.savedmodel import GRAPHS, SAVED_MODEL
 from modellint.formats.savedmodel.bodies import Bodies, ResultSource, source
 from modellint.formats.savedmodel.contents import Contents
+from modellint.formats.savedmodel.encoding import check_encoding
 from modellint.formats.savedmodel.facts import CallSignature, SavedModelFacts, TensorInfo
 from modellint.formats.savedmodel.graph import GraphInput, GraphReader
 from modellint.formats.savedmodel.restoring import checkpoint_names
@@ -53,6 +54,7 @@ def _fill(model: Model, root: Message, problems: Problems) -> None:
     graphs = root.messages(2)
     if not graphs:
         raise MalformedError("corrupt", f"{GRAPHS} holds no graph")
+    check_encoding(root, "tensorflow.SavedModel")
     stored = StoredTensors(problems)
     contents = Contents(partial(Region, model.path / GRAPHS, external=True), stored)
     bodies = [Bodies(each.message(2)) for each in graphs]
