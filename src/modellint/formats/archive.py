@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -15,16 +17,28 @@ from modellint.formats.source import Source
 
 _LOCAL_HEADER = 30
 _LOCAL_MAGIC = b"PK\x03\x04"
+_LISTED = 46
+_LISTED_MAGIC = b"PK\x01\x02"
+_LONGEST_NAME = 1000
+_END = 22
+_END_MAGIC = b"PK\x05\x06"
+_LONGEST_END = _END + 0xFFFF
+"""Bytes of the record at the end of an archive, with the longest comment."""
 _ENCRYPTED = 1
 MOST_MEMBERS = 1 << 20
 MOST_JSON = 64 << 20
 
 
 class Archive:
-    """The members of a zip archive by name. Raises MalformedError if it has no directory."""
+    """The members of a zip archive by name. Raises MalformedError if it has no directory.
 
-    def __init__(self, source: Source) -> None:
+    With `is_lenient`, checksums and the names ahead of members may be wrong: PyTorch's loader looks
+    at neither, and its writer leaves checksums out on request.
+    """
+
+    def __init__(self, source: Source, *, is_lenient: bool = False) -> None:
         self._source = source
+        self._is_lenient = is_lenient
         self._file = open_regular(source.path)
         try:
             self._zip = zipfile.ZipFile(self._file)
@@ -66,6 +80,9 @@ class Archive:
             raise MalformedError("corrupt", detail)
         if info.flag_bits & _ENCRYPTED:
             raise MalformedError("encrypted", "a zip archive with a password")
+        place = self.place(name) if self._is_lenient else None
+        if place is not None:
+            return self._source.read(*place, f"'{name}' in the archive")
         try:
             with self._zip.open(info) as member:
                 content = member.read(most + 1)
@@ -104,6 +121,29 @@ class Archive:
         offset = info.header_offset + _LOCAL_HEADER + names
         self._source.require(offset, info.file_size, part)
         return offset, info.file_size
+
+
+def first_listed(path: Path) -> str:
+    """Return the name of the first file in an archive's directory, which is at its end.
+
+    It is what counts where the bytes ahead of the first file are damaged.
+    """
+    with open_regular(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        start = file.seek(max(size - _LONGEST_END, 0))
+        tail = file.read(_LONGEST_END) or b""
+        end = tail.rfind(_END_MAGIC, 0, len(tail) - _END + len(_END_MAGIC))
+        if end < 0:
+            return ""
+        offset = int.from_bytes(tail[end + 16 : end + 20], "little")
+        if offset > start + end:
+            return ""
+        file.seek(offset)
+        entry = file.read(_LISTED + _LONGEST_NAME) or b""
+    if entry[:4] != _LISTED_MAGIC or entry[8] & _ENCRYPTED:
+        return ""
+    length = int.from_bytes(entry[28:30], "little")
+    return entry[_LISTED : _LISTED + length].decode(errors="replace")
 
 
 def first_member(head: bytes) -> str:

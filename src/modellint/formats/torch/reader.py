@@ -9,7 +9,7 @@ from typing import Any
 
 from modellint.base.text import bounded
 from modellint.capability import Capability
-from modellint.formats.archive import Archive, first_member
+from modellint.formats.archive import Archive, first_listed, first_member
 from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.source import Source
 from modellint.formats.stored import StoredTensors
@@ -26,6 +26,7 @@ name = TORCH.name
 MOST_PICKLE = 32 << 20
 _PICKLE, _SCRIPT, _EXPORT = "data.pkl", "constants.pkl", "archive_format"
 _STORAGE = "data/"
+_ZIP = b"PK\x03\x04"
 _FIRST = re.compile(
     r"(^|/)(data\.pkl|version|constants\.pkl|archive_format|\.data/serialization_id|data/\d+"
     r"|data/(weights|constants)/\w+(\.json)?|serialized_exported_program\.json)$"
@@ -35,7 +36,9 @@ _LONGEST_KEYS = 100
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    return head.startswith(MAGIC) or _FIRST.search(first_member(head)) is not None
+    if head.startswith(MAGIC) or _FIRST.search(first_member(head)):
+        return True
+    return head.startswith(_ZIP) and _FIRST.search(first_listed(path)) is not None
 
 
 def read(path: Path) -> Model:
@@ -58,7 +61,7 @@ def _read(path: Path, source: Source, problems: Problems) -> Model:
         pickled, records = read_stream(source, MOST_PICKLE)
         _fill(model, "stream", pickled, records, stored)
         return model
-    with Archive(source) as archive:
+    with Archive(source, is_lenient=True) as archive:
         prefix = _prefix(archive)
         if f"{prefix}{_EXPORT}" in archive.members or OLD_PROGRAM in archive.members:
             read_exported(model, archive, prefix, stored)
