@@ -140,6 +140,38 @@ def test_an_archive_without_its_directory_is_corrupt(tmp_path: Path) -> None:
     assert "its zip directory is damaged or missing" in result.stdout
 
 
+def test_what_torch_does_not_look_at_may_be_damaged(tmp_path: Path) -> None:
+    """The sums of members and the names ahead of them, which PyTorch may leave wrong on purpose."""
+    path = tmp_path / "m.pth"
+    content = bytearray((SAVED / "state.pth").read_bytes())
+    content[14:18] = content[30:34] = b"\xff" * 4
+    listed = content.index(b"PK\x01\x02")
+    content[listed + 16 : listed + 20] = b"\xff" * 4
+    path.write_bytes(content)
+    model = read_model(path)
+    assert (model.format, model.problems, types(model)) == ("torch", [], STATE)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_bare_pickle_states_its_imports(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "m.bin"
+    path.write_bytes(pickle.dumps({"a": [1, complex(1, 2)]}, protocol))
+    facts = torch_facts(read_model(path))
+    assert facts is not None
+    assert (facts.container, list(map(str, facts.imports))[-1]) == (
+        "pickle",
+        f"{'__builtin__' if protocol < 3 else 'builtins'}.complex",
+    )
+
+
+def test_a_pickle_that_is_cut_has_the_imports_up_to_there(tmp_path: Path) -> None:
+    path = tmp_path / "m.pkl"
+    path.write_bytes(b"\x80\x02]q\x00cposix\nsystem\n")
+    shown = run_cli(str(path), "-o", "concise").stdout
+    assert "imports posix.system and more" in shown
+    assert "SEC001" in shown
+
+
 def test_a_large_checkpoint_is_read_without_its_weights(tmp_path: Path) -> None:
     path = tmp_path / "m.pth"
     few, many = 77, 1 << 30

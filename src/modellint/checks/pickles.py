@@ -19,6 +19,8 @@ _MODULES = frozenset(
     os posix nt subprocess sys socket shutil pty runpy importlib ctypes pickle _pickle marshal
     code codeop asyncio multiprocessing threading webbrowser http urllib requests aiohttp ftplib
     smtplib telnetlib pip bdb pdb timeit cProfile profile trace signal platform tempfile
+    _posixsubprocess commands popen2 winreg _winreg ssl httplib imaplib imp zipimport pkgutil
+    doctest pydoc idlelib lib2to3 ensurepip venv distutils cgitb site
     """.split()
 )
 """Modules no weight needs: they reach the system, the network, or run code."""
@@ -31,6 +33,12 @@ _NAMES = frozenset(
     torch.load torch.hub.load torch.hub.load_state_dict_from_url torch.serialization.load
     torch.utils.data.datapipes.utils.decoder.basichandlers torch._inductor.codecache.compile_file
     numpy.load numpy.testing._private.utils.runstring
+    functools.partialmethod io.open _io.open io.FileIO _io.FileIO uuid._get_command_stdout
+    logging.config.listen logging.config.fileConfig logging.config.dictConfig
+    torch.jit.unsupported_tensor_ops.execWrapper torch.utils.collect_env.run
+    torch._dynamo.guards.GuardBuilder.get torch.utils._config_module.ConfigModule.load_config
+    torch.fx.experimental.symbolic_shapes.ShapeEnv.evaluate_guards_expression
+    joblib.load dill.load dill.loads cloudpickle.load cloudpickle.loads pandas.read_pickle
     """.split()
 )
 """Functions of other modules that do."""

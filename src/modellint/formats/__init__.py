@@ -56,10 +56,15 @@ def is_by_content(path: Path) -> bool:
     """Return True for a model whose suffix others share, if it has its data next to it, or if its
     format is one that a search looks for."""
     return any(
-        format.is_read and not format.is_named(path) and detect(path).format is format
+        format.is_read and not format.is_named(path) and _is_of_family(path, format)
         for format in sharing(path)
         if format.searched or any(map(os.path.exists, format.plain_companions(path)))
     )
+
+
+def _is_of_family(path: Path, format: Format) -> bool:
+    found = detect(path).format
+    return found is not None and found.family == format.family
 
 
 def _detect_folder(path: Path) -> Detection:
@@ -112,6 +117,8 @@ def _detect_content(head: bytes, path: Path) -> Detection:
 
 
 def _recognised(format: Format, path: Path) -> Detection:
+    if format.under_any_name:
+        return Detection(format.name, format)
     promised = next((each for each in formats() if each.is_read and each.is_named(path)), None)
     if promised is not None and promised.family != format.family:
         titles = {"format": format.title, "promised": promised.title}

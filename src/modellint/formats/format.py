@@ -103,6 +103,9 @@ class Format:
     dialect: str = ""
     """Name shared by formats with different notations of the same content; by default the format's
     name. Rules about files rather than networks refer to it."""
+    under_any_name: bool = False
+    """True if files of the format are reported as what they are even where their names promise
+    another format, because what they can do matters more."""
     reader: str = ""
     """Module with `sniff` and `read`; empty if the format is recognized but cannot be read yet."""
     editor: str = ""

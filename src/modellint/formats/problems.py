@@ -12,7 +12,6 @@ Fatal: the model cannot be read, and this is the file's only problem.
 | `lfs-pointer` | `oid`, `size`; fatal for a model, not for its weights: then `location` |
 | `compressed` | `archive`: the kind of archive |
 | `encrypted` | `detail`: the kind of encryption |
-| `pickle` | `detail`: the container of the pickle |
 | `unsupported-format` | `format`, `detail`: a model of a kind that cannot be read |
 | `unreadable-format` | `format`: a model format that is recognized but cannot be read yet |
 | `unreadable` | `detail`: permission, folder, pipe, device, ... |
@@ -21,6 +20,7 @@ Not fatal, like `unreadable-format`:
 
 | kind | facts |
 | --- | --- |
+| `pickle` | `listed`: the first of its imports; `part`: `nothing` or `unknown` |
 | `external-missing` | `location`, `tensors` (how many), `tensor` (the first), `bytes` |
 | `external-short` | the same, and `expected`, `size` |
 | `external-outside` | the same, and `reason`: `absolute`, `parent`, `link`, `special` |
@@ -65,12 +65,12 @@ MOST_OF_A_KIND = 50
 FATAL_KINDS = frozenset(
     """
     not-a-model empty-file truncated corrupt too-deep lfs-pointer compressed encrypted
-    pickle unsupported-format unreadable
+    unsupported-format unreadable
     """.split()
 )
 OTHER_KINDS = frozenset(
     """
-    unreadable-format external-missing external-short external-outside external-leftover
+    pickle unreadable-format external-missing external-short external-outside external-leftover
     invalid-tensor duplicate-initializer duplicate-value duplicate-constant undefined-value
     unsorted-graph recursive-function invalid-reference tensor-overlap tensor-gap duplicate-tensor
     tensor-unaligned type-unloadable tensor-in-two-shards shard-missing shard-broken shard-surplus

@@ -23,7 +23,7 @@ from modellint.formats.recognised import RECOGNISED
 from modellint.formats.safetensors import SAFETENSORS
 from modellint.formats.savedmodel import SAVED_MODEL, TENSORFLOW_GRAPH
 from modellint.formats.tflite import TFLITE
-from modellint.formats.torch import TORCH
+from modellint.formats.torch import PICKLE, TORCH
 from modellint.formats.triton import TRITON
 from modellint.formats.trt import ENGINE, LAYERS
 
@@ -48,6 +48,7 @@ READ: tuple[Format, ...] = (
     NCNN,
     ENGINE,
     LAYERS,
+    PICKLE,
 )
 """Formats with a reader, in order of detection."""
 

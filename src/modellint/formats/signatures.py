@@ -50,15 +50,6 @@ def _encrypted_zip(head: bytes) -> Facts | None:
     return None
 
 
-def _pickle(head: bytes) -> Facts | None:
-    """Detect a pickle: protocols 2 to 5 start with their number, old checkpoints with a long."""
-    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and len(head) > 2:
-        opcode = head[2:3]
-        if opcode in b"\x95}](cX\x8a\x8c)K" or head[1:2] in b"\x04\x05":
-            return {}
-    return None
-
-
 def _tensorrt(head: bytes) -> Facts | None:
     if head[:4] in (b"ftrt", b"ptrt", b"vtrt"):
         return {"format": "TensorRT engine", "detail": "compiled for one GPU, layout not published"}
@@ -95,7 +86,6 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("encrypted", _magic(b"age-encryption.org/", detail="age encryption")),
     Signature("encrypted", _magic(b"-----BEGIN PGP MESSAGE", detail="a PGP message")),
     Signature("encrypted", _magic(b"$ANSIBLE_VAULT;", detail="an Ansible vault")),
-    Signature("pickle", _pickle),
     Signature("unsupported-format", _tensorrt),
     Signature("not-a-model", _pattern(rb"\s*<(!doctype\s+html|html|head)\b", detail="a web page")),
     Signature("not-a-model", _pattern(rb"\s*<\?xml", detail="XML")),

@@ -1,4 +1,7 @@
-"""Files that PyTorch saves: checkpoints in a zip archive or a stream of pickles, TorchScript."""
+"""Files that PyTorch saves: checkpoints in a zip archive or a stream of pickles, TorchScript.
+
+Also pickles by themselves, of whatever library.
+"""
 
 from __future__ import annotations
 
@@ -16,4 +19,14 @@ TORCH = Format(
     ),
     reader="modellint.formats.torch.reader",
     notation="modellint.formats.torch.notation",
+)
+
+PICKLE = Format(
+    "pickle",
+    "Python pickle",
+    shared_suffixes=(".pkl", ".pickle", ".joblib"),
+    tells=frozenset({Capability.METADATA}),
+    dialect="torch",
+    under_any_name=True,
+    reader="modellint.formats.torch.bare",
 )

@@ -7,7 +7,7 @@ they ask for: nothing is imported, and nothing is called.
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from modellint.base.records import dataclass
@@ -16,6 +16,10 @@ from modellint.formats.torch.facts import Import
 
 MOST_STEPS = 2_000_000
 """Limit of instructions, a few seconds; a checkpoint with a tensor per instruction has fewer."""
+
+MOST_PICKLES = 100
+"""Limit of pickles in one file."""
+_PROTO = b"\x80"
 
 Pairs = list[tuple[Any, Any]]
 
@@ -59,23 +63,23 @@ _MARK = object()
 
 def read_pickle(data: bytes, start: int = 0) -> Pickled:
     """Read the pickle at an offset. Raises MalformedError."""
-    machine = _Machine()
-    opcodes: set[str] = set()
+    return _Machine().run(data, start)
+
+
+def imports_of(data: bytes) -> tuple[Sequence[Import], bool]:
+    """Return what pickles one after the other import, up to where they cannot be followed.
+
+    The flag is True if that is the end of the last one.
+    """
+    machine, at = _Machine(), 0
     try:
-        for steps, (opcode, argument, position) in enumerate(_instructions(data, start)):
-            if steps > MOST_STEPS:
-                detail = f"a pickle of more than {MOST_STEPS} instructions"
-                raise MalformedError("unsupported-format", detail, format="PyTorch")
-            opcodes.add(opcode)
-            if opcode == "STOP":
-                root = machine.stack.pop()
-                return Pickled(
-                    root, tuple(machine.imports), frozenset(opcodes), start + position + 1
-                )
-            machine.step(opcode, argument)
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise MalformedError("corrupt", f"its pickle is damaged ({error})") from error
-    raise MalformedError("corrupt", "its pickle has no end")
+        for _ in range(MOST_PICKLES):
+            at = machine.run(data, at).end
+            if data[at : at + 1] != _PROTO:
+                return tuple(machine.imports), True
+    except MalformedError:
+        pass
+    return tuple(machine.imports), False
 
 
 def _instructions(data: bytes, start: int) -> Iterator[tuple[str, Any, int]]:
@@ -88,6 +92,30 @@ class _Machine:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.imports: dict[Import, None] = {}
+
+    def run(self, data: bytes, start: int = 0) -> Pickled:
+        """Carry out the pickle at an offset. Raises MalformedError."""
+        opcodes: set[str] = set()
+        try:
+            for steps, (opcode, argument, position) in enumerate(_instructions(data, start)):
+                if steps > MOST_STEPS:
+                    detail = f"a pickle of more than {MOST_STEPS} instructions"
+                    raise MalformedError("unsupported-format", detail, format="PyTorch")
+                opcodes.add(opcode)
+                if opcode == "STOP":
+                    root, end = self.stack.pop(), start + position + 1
+                    return Pickled(root, tuple(self.imports), frozenset(opcodes), end)
+                self.step(opcode, argument)
+        except (
+            ValueError,
+            IndexError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+        ) as error:
+            raise MalformedError("corrupt", f"its pickle is damaged ({error})") from error
+        raise MalformedError("corrupt", "its pickle has no end")
 
     def step(self, opcode: str, argument: Any) -> None:
         if opcode in _PUSHES_ARGUMENT:
