@@ -1,4 +1,4 @@
-"""Checks that a file is encoded as TensorFlow's parser demands, which refuses a whole file for one
+"""Encoding that TensorFlow's parser demands of a whole file: it refuses one for a single
 text that is not UTF-8, even in a part that nothing here reads.
 
 `messages.json` states the texts and messages in each message as TensorFlow declares them.
