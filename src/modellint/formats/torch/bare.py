@@ -23,7 +23,7 @@ _OLDEST = re.compile(
     rb"[(\]}]*c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n[(\]})tSVFINKXUpq.]"
     rb"|\([dl]p\d+\n|[\]}]q\0"
 )
-"""What pickles of protocols 0 and 1 begin with: an import, or a container that is remembered."""
+"""Beginning of pickles of protocols 0 and 1: an import, or a container that is remembered."""
 
 
 def sniff(head: bytes, path: Path) -> bool:
