@@ -96,3 +96,38 @@ def test_what_only_moves_in_a_circle_has_no_pairs(tmp_path: Path) -> None:
     """
     model = read_model(save(HEAD + text, tmp_path / "m.onnx"))
     assert not any(map(is_between_pairs, model.graph.nodes))
+
+
+NORMALIZED = """
+m (float[1,4,8] x) => (float[1,4,8] y)
+<float s = {{0.1}}, {data} z = {{3}}, {scale} zw = {{3}}, {scale}[8] w = {{{ones}}},
+ int32[8] b = {{{ones}}}, int32 zb = {{0}}>
+{{
+    q = QuantizeLinear (x, s, z)
+    d = DequantizeLinear (q, s, z)
+    wd = DequantizeLinear (w, s, zw)
+    bd = DequantizeLinear (b, s, zb)
+    normal = LayerNormalization <axis = -1, epsilon = 0.00001> (d, wd, bd)
+    t = QuantizeLinear (normal, s, z)
+    e = DequantizeLinear (t, s, z)
+    active = Sigmoid (e)
+    u = QuantizeLinear (active, s, z)
+    y = DequantizeLinear (u, s, z)
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("data", "scale", "left"),
+    [("uint8", "uint8", 0), ("uint8", "int8", 6), ("int8", "int8", 0), ("int8", "uint8", 6)],
+)
+@pytest.mark.parametrize("target", ["qcs6490", "snapdragon-8-gen-3"])
+def test_a_normalization_in_types_that_go_together(
+    data: str, scale: str, left: int, target: str, tmp_path: Path
+) -> None:
+    text = HEAD + NORMALIZED.format(data=data, scale=scale, ones=",".join(["1"] * 8))
+    model = read_model(save(text, tmp_path / "m.onnx"))
+    found = placement(model, Deployment(find_target(target), "qnn"))
+    assert found is not None
+    assert len(found.refusals) == left
+    assert len(found.accelerated) == 1

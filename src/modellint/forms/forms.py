@@ -3,7 +3,7 @@
 [[form]]
 op = "ArgMax"                       # or a list
 input = 0                           # or output, attribute, misfit, next-to, enlarged-beyond,
-                                    # tflite, aten, opset-below, opset-from
+                                    # tflite, aten, quantized, opset-below, opset-from
 rank = [2, 8]                       # what is supported, see `_INPUT` and `_ATTRIBUTE`
 and = [{ attribute = "axis" }]      # further conditions, all of which have to hold
 targets = ["rk3566"]                # of placements only: the devices, or `not-targets`
@@ -21,6 +21,7 @@ from modellint.analysis.folding import folding
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.forms import aten, bodies, misfits, tflite
 from modellint.forms.facts import Facts
+from modellint.forms.pairs import quantized
 from modellint.model import Attribute, AttributeRef, DType, Node, Value, is_static
 from modellint.operators import Trait, having
 
@@ -58,6 +59,8 @@ def _refused(facts: Facts, node: Node, condition: Condition) -> str:
         return _neighbor(node, condition["next-to"])
     if "enlarged-beyond" in condition:
         return misfits.enlarged(facts, node, condition["enlarged-beyond"])
+    if "quantized" in condition:
+        return quantized(facts, node, condition)
     if "aten" in condition:
         return aten.OF_NODE[condition["aten"]](facts, node, condition)
     if "input" in condition:

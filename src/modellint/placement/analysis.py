@@ -11,6 +11,7 @@ from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import total_of
 from modellint.formats.registry import dialect_of
 from modellint.model import Model, Node
+from modellint.operators import Trait, having
 from modellint.placement.aten import AtenJudge
 from modellint.placement.dla import DlaJudge
 from modellint.placement.islands import islands
@@ -31,6 +32,7 @@ _JUDGES: Mapping[str, type[NodeJudge]] = {
 """Judges of models of a dialect, if not the usual one."""
 _KERNELS_ONLY = Support("", measured=True, operators={}, data_types=frozenset())
 """For a runtime that has no other table than that of its kernels."""
+_CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 MOST_MERGES = 3
 MOST_TRIED = 20
 """Most changes of which the effect is computed: those about the most nodes."""
@@ -52,6 +54,8 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     judge = _judge_of(placing, dialect)(model, deployment, placing, table)
     nodes = judge.steps()
     refusals = _refusals(judge, nodes)
+    if placing.drops_lone_pairs:
+        refusals |= _lonely(judge.parts(nodes, _unless(refusals)))
     if placing.keeps != "all":
         refusals |= _dropped(judge.parts(nodes, _unless(refusals)), placing.keeps)
     partitions = _partitions(judge, nodes, refusals, placing.unit, placing.fallback)
@@ -104,6 +108,12 @@ def _dropped(parts: Sequence[Sequence[Node]], keeps: str) -> dict[int, NotTaken]
     which = f"{keeps} one, of {len(kept)} nodes" if keeps == "largest" else f"{keeps} one"
     left = NotTaken("neighbor", f"is in another part than the {which}, which alone is taken")
     return {id(node): left for part in parts if part is not kept for node in part}
+
+
+def _lonely(parts: Sequence[Sequence[Node]]) -> dict[int, NotTaken]:
+    """Return the conversions that would be a part each."""
+    alone = [part[0] for part in parts if len(part) == 1 and part[0].op_type in _CONVERTERS]
+    return {id(node): NotTaken("neighbor", "would be a part of its own") for node in alone}
 
 
 def _refusals(judge: NodeJudge, nodes: Sequence[Node]) -> dict[int, NotTaken]:

@@ -31,7 +31,7 @@ from modellint.runtimes.support import Support, moved, refused, removed, restric
 from modellint.targets.deployment import Deployment
 
 T = TypeVar("T")
-_DEQUANTIZE = having(Trait.DEQUANTIZE)
+_QUANTIZE, _DEQUANTIZE = having(Trait.QUANTIZE), having(Trait.DEQUANTIZE)
 _CASTS = having(Trait.CAST)
 _CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 OWN_DOMAINS = ("", "ai.onnx", "tflite")
@@ -218,7 +218,7 @@ class NodeJudge(Facts):
         if node.op_type in self._refused:
             return NotTaken("refused", "is refused, and nothing of the model is built")
         if node.op_type in _CONVERTERS and self._placing.converts:
-            return self._open_dims(node) or self._scale(node)
+            return self._open_dims(node) or self._scale(node) or self._left_unit(node)
         whole = self._fused.get(id(node), "")
         is_whole_taken = self._table.takes(whole) if whole else None
         if is_whole_taken is not None:
@@ -275,7 +275,7 @@ class NodeJudge(Facts):
         return NotTaken("type", f"does not take {dtype.name}, only {', '.join(entry['types'])}")
 
     def _form(self, node: Node) -> NotTaken | None:
-        for form in self._forms.get(self.key(node), ()):
+        for form in self._forms_of(node):
             words = refused_form(self, node, form) if self._is_meant(form) else ""
             if words and form.get("whole"):
                 return NotTaken("refused", f"is not built with {words}")
@@ -288,6 +288,24 @@ class NodeJudge(Facts):
         target = self._deployment.target_id
         is_listed = "targets" not in form or target in form["targets"]
         return is_listed and target not in form.get("not-targets", ())
+
+    def _left_unit(self, node: Node) -> NotTaken | None:
+        """Conversions go with the node that they are for, if the form of its pairs is refused."""
+        is_last = node.op_type in _QUANTIZE
+        value = node.input(0) if is_last else node.output()
+        if value is None:
+            return None
+        owner = value.producer if is_last else value.sole_consumer
+        forms = self._forms_of(owner) if owner is not None else ()
+        if owner is None or not any(
+            form.get("unit") and self._is_meant(form) and refused_form(self, owner, form)
+            for form in forms
+        ):
+            return None
+        return NotTaken("neighbor", f"is of a pair around '{owner.label}'")
+
+    def _forms_of(self, node: Node) -> Sequence[Mapping[str, Any]]:
+        return self._forms.get(self.key(node), ())
 
     def _scale(self, node: Node) -> NotTaken | None:
         """Conversions outside weights are taken with one stored scale."""

@@ -13,6 +13,8 @@ from modellint.operators import Trait, having
 
 _QUANTIZE, _DEQUANTIZE = having(Trait.QUANTIZE), having(Trait.DEQUANTIZE)
 _CARRIES = having(Trait.CROSSED_BY_ORT).keys() - having(Trait.CAST, Trait.BROADCAST).keys()
+_OF_TWO = having(Trait.ARITHMETIC).keys() | {"Pow"}
+"""Operators of which both inputs are quantized, constants too."""
 _INTEGERS = ("int", "uint", "bool")
 """Starts of the names of types that indices and shapes have."""
 
@@ -21,7 +23,8 @@ def is_between_pairs(node: Node) -> bool:
     """Return True if a node reads only dequantized values, and its results are quantized."""
     if node.op_type in _QUANTIZE or node.op_type in _DEQUANTIZE:
         return True
-    reads = [value for value in node.inputs if value is not None and _is_data(value)]
+    is_read_whole = node.op_type in _OF_TWO
+    reads = [value for value in node.inputs if value is not None and _is_data(value, is_read_whole)]
     writes = [value for value in node.outputs if value is not None and value.consumers]
     is_read = bool(reads) and all(map(_is_dequantized, reads))
     is_written = bool(writes) and all(map(_is_quantized, writes))
@@ -30,11 +33,10 @@ def is_between_pairs(node: Node) -> bool:
     return is_read and is_written
 
 
-def _is_data(value: Value) -> bool:
-    """Return False for constants, and for indices and shapes."""
-    return not value.is_constant and not (
-        value.dtype is not None and value.dtype.name.startswith(_INTEGERS)
-    )
+def _is_data(value: Value, is_constant_read: bool) -> bool:
+    """Return False for most operators' constants, and for indices and shapes."""
+    is_read = is_constant_read or not value.is_constant
+    return is_read and not (value.dtype is not None and value.dtype.name.startswith(_INTEGERS))
 
 
 def _is_dequantized(value: Value) -> bool:

@@ -47,6 +47,8 @@ class Placing:
     """Kind of the table of kernels that say what it takes, instead of `support`."""
     api: str = "CUDA"
     """Interface that these kernels are written for."""
+    drops_lone_pairs: bool = False
+    """True if a part of a single Q or DQ goes to the other unit."""
     keeps_shapes: bool = True
     """True if nodes that read only what the fallback has stay there although they have kernels."""
     operators: str = ""

@@ -31,6 +31,7 @@ RUNTIME = Runtime(
     placing=Placing(
         "NPU",
         oldest_opset=7,
+        drops_lone_pairs=True,  # qnn_execution_provider.cc of ONNX Runtime says so
         others=(("tflite", "litert-qualcomm"),),
         source="https://onnxruntime.ai/docs/execution-providers/QNN-ExecutionProvider.html",
     ),
