@@ -27,6 +27,7 @@ from modellint.probes.backends import (
     backend_of,
     choose,
     known_backends,
+    not_about,
     require,
 )
 from modellint.probes.installations import OWN_CHILD as CHILD
@@ -95,7 +96,7 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
         request.backend, request.level, deployment, request.pythons, model.format
     )
     if isinstance(choice, Choice) and model.format not in choice.backend.probe.formats:
-        choice = f"{choice.backend.title} cannot be asked about {model.format} files"
+        choice = not_about([choice.backend], model.format)
     if isinstance(choice, str):
         return Outcome("unanswered", target=target, detail=choice)
     trouble = _not_here(model)

@@ -116,8 +116,7 @@ def choose(
         return f"no probe exists for the runtime {deployment.runtime!r}"
     readers = [each for each in candidates if format in each.probe.formats]
     if not readers:
-        asked = " and ".join(each.title for each in candidates)
-        return f"{asked} cannot be asked about {format} files"
+        return not_about(candidates, format)
     order = [backend_of(each.name, pythons) for each in readers]
     answers = [_choice(backend, level, deployment) for backend in order if backend.installation]
     choices = [answer for answer in answers if isinstance(answer, Choice)]
@@ -128,6 +127,16 @@ def choose(
         return "; ".join(answer for answer in answers if isinstance(answer, str))
     missing = " or ".join(f"{backend.title} ({backend.install})" for backend in order)
     return f"no installed runtime can probe for {deployment.describe()}: {missing}"
+
+
+def not_about(backends: Sequence[Backend], format: str) -> str:
+    """Return why runtimes are not asked about files of a format, and how to get what one loads."""
+    asked = " and ".join(each.title for each in backends)
+    loads = runtimes()[backends[0].name].input
+    advice = (
+        f". {backends[0].title} loads {loads.title}. {loads.advice}" if loads is not None else ""
+    )
+    return f"{asked} cannot be asked about {format} files{advice}"
 
 
 def _candidates(deployment: Deployment) -> list[Backend]:

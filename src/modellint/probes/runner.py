@@ -16,6 +16,7 @@ from typing import Any
 from modellint.base.children import PARENT
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
+from modellint.base.units import format_bytes
 from modellint.probes.outcome import Status
 from modellint.probes.supervisor import children_of
 
@@ -127,8 +128,8 @@ class _Watch:
             if memory is not None:
                 self.peak = max(memory, self.peak or 0)
                 if self.limits.memory is not None and memory > self.limits.memory:
-                    size, limit = memory / 2**30, self.limits.memory / 2**30
-                    return "out-of-memory", f"used {size:.2f} GiB, the limit is {limit:.2f} GiB"
+                    size, limit = map(format_bytes, (memory, self.limits.memory))
+                    return "out-of-memory", f"used {size}, the limit is {limit}"
             if (self.folder / "said").stat().st_size > MOST_CHATTER:
                 return "garbage", "printed too much output"
 
