@@ -46,10 +46,27 @@ A format is in the first row that it has enough for; what works in later rows wo
 """
 
 
+OTHERS_HEAD = """
+## Recognised, not read
+
+[FIL010](rules/FIL010.md) says so of files that are named, and what to do; a search of a folder
+passes over them.
+
+| format | suffixes, among others | instead |
+| --- | --- | --- |
+"""
+
+
 def page() -> str:
-    rows = "\n".join(map(_row, (*READ, *RECOGNISED)))
+    rows = "\n".join(map(_row, READ))
     tiers = "\n".join(_tier(capability) for capability in TIERS)
-    return f"{HEAD}{rows}\n{TIER_HEAD}{tiers}\n"
+    others = "\n".join(map(_other_row, RECOGNISED))
+    return f"{HEAD}{rows}\n{TIER_HEAD}{tiers}\n{OTHERS_HEAD}{others}\n"
+
+
+def _other_row(format: Format) -> str:
+    suffixes = ", ".join(f"`{suffix}`" for suffix in format.all_suffixes)
+    return f"| {format.title} | {suffixes} | {format.instead} |"
 
 
 def _tier(capability: Capability) -> str:
@@ -65,7 +82,7 @@ def _row(format: Format) -> str:
     suffixes = [f"`{suffix}`" for suffix in format.suffixes]
     suffixes += [f"(`{suffix}`){'¹' * format.searched}" for suffix in format.shared_suffixes]
     suffixes += [" with ".join(f"`{name}`" for name in group) for group in format.contents]
-    tells = ", ".join(sorted(each.value for each in format.tells)) or "recognised, not read yet"
+    tells = ", ".join(sorted(each.value for each in format.tells))
     return f"| {format.title} | {', '.join(suffixes)} | {_companions(format)} | {tells} |"
 
 

@@ -125,7 +125,7 @@ def _recognised(format: Format, path: Path) -> Detection:
         return _problem("not-a-model", **titles, part="misnamed")
     if format.is_read:
         return Detection(format.name, format)
-    return _problem("unreadable-format", format=format.title)
+    return _problem("unreadable-format", format=format.title, instead=format.instead)
 
 
 def read_model(path: Path) -> Model:

@@ -114,6 +114,8 @@ class Format:
     """Module with `encode`, if examples in rule files can be written as text: ``toy: text``."""
     signature: Sniff | None = None
     """Signature of a format without a reader."""
+    instead: str = ""
+    """What to do where the format has no reader."""
     parses_by_name: bool = False
     """True if unrecognized content with its suffix goes to the reader, which reports errors."""
 

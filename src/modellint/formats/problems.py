@@ -13,7 +13,7 @@ Fatal: the model cannot be read, and this is the file's only problem.
 | `compressed` | `archive`: the kind of archive |
 | `encrypted` | `detail`: the kind of encryption |
 | `unsupported-format` | `format`, `detail`: a model of a kind that cannot be read |
-| `unreadable-format` | `format`: a model format that is recognized but cannot be read yet |
+| `unreadable-format` | `format`: recognized, but not read; `instead`: what to do |
 | `unreadable` | `detail`: permission, folder, pipe, device, ... |
 
 Not fatal, like `unreadable-format`:

@@ -59,6 +59,7 @@ class Pickled:
 
 
 _MARK = object()
+_ORDERED = Import("collections", "OrderedDict")
 
 
 def read_pickle(data: bytes, start: int = 0) -> Pickled:
@@ -162,7 +163,10 @@ class _Machine:
         (top if isinstance(top, list) else top.elements).extend(items)
 
     def call(self, function: Any, arguments: Any) -> None:
-        self.stack.append(Built(function, arguments))
+        pairs = _listed_pairs(arguments) if function == _ORDERED else None
+        built = Built(function, () if pairs else arguments)
+        built.pairs = pairs or []
+        self.stack.append(built)
 
     def reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
@@ -172,6 +176,14 @@ class _Machine:
         state = self.stack.pop()
         if isinstance(self.stack[-1], Built):
             self.stack[-1].state = state
+
+
+def _listed_pairs(arguments: Any) -> Pairs | None:
+    """Return the pairs that a dictionary is made of, as Python 2 stores ordered ones."""
+    match arguments:
+        case ([[_, _], *_] as items,) if all(isinstance(x, list) and len(x) == 2 for x in items):
+            return [(key, value) for key, value in items]
+    return None
 
 
 def _stack_global(machine: _Machine) -> None:
