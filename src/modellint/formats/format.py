@@ -115,7 +115,7 @@ class Format:
     signature: Sniff | None = None
     """Signature of a format without a reader."""
     instead: str = ""
-    """What to do where the format has no reader."""
+    """Advice where the format has no reader."""
     parses_by_name: bool = False
     """True if unrecognized content with its suffix goes to the reader, which reports errors."""
 

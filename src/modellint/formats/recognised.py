@@ -70,12 +70,11 @@ def _is_tf_js(head: bytes, path: Path) -> bool:
     if head.lstrip()[:1] in (b"{", b"["):
         return _TF_JS.search(head) is not None
     stem = _TF_JS_SHARD.sub("", path.name)
-    if stem != path.name:
-        jsons = ("model.json", f"{stem}.json", f"{stem}-weights_manifest.json")
-    elif path.suffix == ".bin":
-        jsons = (f"{path.stem}.json", f"{path.stem}-weights_manifest.json")
-    else:
+    is_shard = stem != path.name
+    if not is_shard and path.suffix != ".bin":
         return False
+    stem = stem.removesuffix(".bin")
+    jsons = [f"{stem}.json", f"{stem}-weights_manifest.json", *["model.json"] * is_shard]
     return any(_holds(path.with_name(each), _TF_JS) for each in jsons)
 
 
