@@ -125,7 +125,7 @@ ATTENTION = """g (float[1,1,{rows},8] q, float[1,{rows},8] v) => (float[1,{rows}
 
 
 @pytest.mark.parametrize(
-    ("target", "rows", "parts"), [("rk3588", 9, 1), ("rk3566", 16, 2), ("rk3566", 9, 4)]
+    ("target", "rows", "parts"), [("rk3588", 10, 1), ("rk3566", 12, 2), ("rk3566", 10, 4)]
 )
 def test_rows_of_an_attention_that_are_no_whole_blocks(
     target: str, rows: int, parts: int, tmp_path: Path

@@ -4,6 +4,7 @@
 op = "LayerNormalization"
 quantized = "all"                   # or the place of an input
 only = ["uint8 uint8 int32"]        # or `refused`: the types of what is dequantized for it
+instead = "a scale in uint8"        # what is taken
 unit = true                         # of placements: the pairs around it are left with it
 """
 
@@ -30,7 +31,8 @@ def quantized(facts: Facts, node: Node, condition: Mapping[str, Any]) -> str:
         "only", (given,)
     )
     is_meant = bool(values) and any(map(_scaled, filter(None, node.inputs)))
-    return f"inputs in {', '.join(types)}" if is_meant and is_refused else ""
+    instead = f", only with {condition['instead']}" if "instead" in condition else ""
+    return f"inputs in {', '.join(types)}{instead}" if is_meant and is_refused else ""
 
 
 def _scaled(value: Value) -> Node | None:

@@ -34,7 +34,7 @@ _LOOKUPS = having(Trait.SELECTS)
 _SAME = having(Trait.TRANSPARENT)
 _TOKENS = 3
 """Dims of rows of features, of a batch."""
-BLOCK = 8
+BLOCK = 4
 """Elements that the NPU keeps together; rows of another number are rearranged on the CPU."""
 LONGEST = 4
 """Most nodes between the projection of an attention's values and the product that reads them."""
