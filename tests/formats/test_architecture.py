@@ -202,3 +202,17 @@ def test_the_context_of_scaled_positions(scaling: dict[str, Any], context: int) 
 )
 def test_the_scheme_has_a_name(stated: dict[str, Any], name: str) -> None:
     assert scheme_of(facts_of({"quantization_config": stated})) == name
+
+
+def test_experts_next_to_a_dense_network_are_experts() -> None:
+    shape = {
+        "num_attention_heads": 8,
+        "enable_moe_block": True,
+        "num_experts": 128,
+        "top_k_experts": 8,
+        "moe_intermediate_size": 704,
+        "intermediate_size": 2112,
+    }
+    layer = read({"model_type": "gemma4_text", **shape}).layers[0]
+    assert (layer.experts, layer.active_experts, layer.feed_forward) == (128, 8, 704)
+    assert layer.shared_width == 2112

@@ -325,6 +325,26 @@ def test_latent_attention_caches_one_compressed_key(tmp_path: Path) -> None:
     assert routed.feed_forward == 32
 
 
+@pytest.mark.parametrize(
+    ("stated", "beside"), [("", 32), ("arctic.expert_feed_forward_length = 16", 48)]
+)
+def test_a_dense_network_may_be_next_to_experts(tmp_path: Path, stated: str, beside: int) -> None:
+    text = f"""
+        general.architecture = "arctic"
+        arctic.block_count = 1
+        arctic.embedding_length = 32
+        arctic.feed_forward_length = 48
+        arctic.attention.head_count = 4
+        arctic.expert_count = 8
+        arctic.expert_used_count = 2
+        {stated}
+        blk.0.ffn_down.weight: F16 [{beside}, 32]
+        blk.0.ffn_down_exps.weight: F16 [16, 32, 8]
+    """
+    (layer,) = layers(tmp_path, text)
+    assert (layer.experts, layer.active_experts, layer.shared_width) == (8, 2, beside)
+
+
 def test_recurrent_layers_keep_a_state(tmp_path: Path) -> None:
     (layer,) = layers(tmp_path, named("mamba"))
     assert (layer.mixer, layer.cached_per_token) == ("recurrent", 0)

@@ -77,7 +77,7 @@ def _layer(hyper: Hyperparameters, index: int, names: frozenset[str]) -> LayerSh
         experts=experts,
         active_experts=hyper.of_layer("expert_used_count", index) if experts else 0,
         shared_experts=hyper.number("expert_shared_count") if experts else 0,
-        shared_feed_forward=hyper.number("expert_shared_feed_forward_length") if experts else 0,
+        shared_feed_forward=_shared(hyper, index, names) if experts else 0,
         gated=hyper.name in FUSED_GATES or _is_gated(index, names),
         inner=hyper.number("ssm.inner_size") if keeps_state else 0,
         **(_index(hyper) if _has_index(hyper, index, names) else {}),
@@ -135,11 +135,27 @@ def _experts(hyper: Hyperparameters, index: int, names: frozenset[str]) -> int:
     if not experts:
         return 0
     down = f"blk.{index}.ffn_down"
-    if f"{down}.weight" in names:
-        return 0
     if f"{down}_exps.weight" in names or f"{down}.0.weight" in names:
         return experts
+    if f"{down}.weight" in names:
+        return 0
     return experts if index >= hyper.number("leading_dense_block_count") else 0
+
+
+def _shared(hyper: Hyperparameters, index: int, names: frozenset[str]) -> int:
+    """Return the width of what all tokens of a layer with experts go through besides them.
+
+    Some have a whole dense network next to the experts, which is as wide as the model if only the
+    width of experts is stated.
+    """
+    if f"blk.{index}.ffn_down.weight" not in names:
+        return hyper.number("expert_shared_feed_forward_length")
+    is_stated = hyper.of_layer("expert_feed_forward_length", index)
+    return (
+        hyper.of_layer("feed_forward_length", index)
+        if is_stated
+        else hyper.number("embedding_length")
+    )
 
 
 def _vocabulary(facts: GgufFacts) -> int | None:

@@ -136,7 +136,7 @@ def _layer(
         shared_experts=shared,
         gated=hyper.type not in _UNGATED,
         query_rank=hyper.count("q_lora_rank") if latent else 0,
-        shared_feed_forward=hyper.count("shared_intermediate_size") if shared else 0,
+        shared_feed_forward=_shared_width(hyper, experts, shared),
         rotated=rotated if latent else 0,
         own_key_size=hyper.count("qk_nope_head_dim") + rotated if latent else 0,
         own_value_size=hyper.count("v_head_dim") if latent else 0,
@@ -239,6 +239,13 @@ def _experts(hyper: HyperTable, index: int, kind: str) -> tuple[int, int, int]:
     if hyper.type == "llama4_text":
         shared = 1
     return experts, active, shared
+
+
+def _shared_width(hyper: HyperTable, experts: int, shared: int) -> int:
+    """Return the width of what all tokens go through next to the experts, if it is stated."""
+    if hyper.type == "gemma4_text" and experts:
+        return hyper.count("intermediate_size")
+    return hyper.count("shared_intermediate_size") if shared else 0
 
 
 def _is_sparse(hyper: HyperTable, index: int, kind: str) -> bool:

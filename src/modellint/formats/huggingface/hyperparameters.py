@@ -34,7 +34,13 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "sliding_window": ("attention_window_size", "window_size", "sliding_window_size"),
     "num_experts": ("num_local_experts", "n_routed_experts", "moe_num_experts"),
-    "num_experts_per_tok": ("moe_topk", "moe_k", "num_experts_per_token", "moe_top_k"),
+    "num_experts_per_tok": (
+        "moe_topk",
+        "moe_k",
+        "num_experts_per_token",
+        "moe_top_k",
+        "top_k_experts",
+    ),
     "n_shared_experts": ("moe_num_shared_experts", "num_shared_experts"),
     "moe_intermediate_size": ("expert_ffn_hidden_size",),
     "shared_intermediate_size": (

@@ -31,6 +31,9 @@ POST_NORMED = LATE_NORMED | {"gemma2", "gemma3", "gemma3n", "gemma4", "glm4", "p
 PARALLEL = frozenset({"cohere2", "command-r", "falcon", "phi2", "plamo"})
 """Architectures whose feed-forward network reads what attention reads."""
 
+SCORED = frozenset({"grok"})
+"""Architectures for which llama.cpp turns flash attention off."""
+
 
 @dataclass(frozen=True, slots=True)
 class Traits:
@@ -62,6 +65,7 @@ def compute_bytes(
 ) -> int:
     """Return the size of the compute buffer for a context of `tokens`, all requests together."""
     context = -(-tokens // (BLOCK * requests)) * BLOCK
+    flash_attention = flash_attention and architecture.name not in SCORED
     load = Load(min(BATCH, tokens), requests, context, requests, flash_attention)
     layers = _typical(architecture.layers)
     name = architecture.name
@@ -323,7 +327,9 @@ class _Graph:
         order = compute(floats(layer.experts), scores)
         shares = self.plan.update(compute(floats(active), scores, order))
         wide = floats(active * layer.feed_forward)
-        inner = compute(wide, compute(wide, normed, order), compute(wide, normed, order))
+        inner = compute(wide, normed, order)
+        if layer.gated:
+            inner = compute(wide, inner, compute(wide, normed, order))
         each = compute(floats(active * self.hidden), inner, order)
         each = compute(each.size, each, shares, overwrites=True)
         result = compute(floats(self.hidden), each) if active > 1 else each
