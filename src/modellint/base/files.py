@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from modellint.base.standins import stand_ins
@@ -66,6 +67,16 @@ def regular_size(path: Path) -> int | None:
     except (OSError, ValueError):
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def names_in(folder: str | Path) -> frozenset[str]:
+    """Return the names in a folder, listed once for all who ask while it stays as it is."""
+    return _listed(folder, os.stat(folder or ".").st_mtime_ns)  # noqa: PTH116 - asked of every model
+
+
+@lru_cache(maxsize=8)
+def _listed(folder: str | Path, _changed: int) -> frozenset[str]:
+    return frozenset(os.listdir(folder or "."))  # noqa: PTH208
 
 
 def read_regular(path: Path, most: int, *, private: bool = False) -> bytes:

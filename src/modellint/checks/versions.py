@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from modellint.analysis.precision import stored_precision
 from modellint.base.expressions import late
-from modellint.base.files import open_regular
+from modellint.base.files import names_in, open_regular
 from modellint.checks.api import Context, Hit
 from modellint.checks.placement import is_loaded
 from modellint.checks.repeats import folded
@@ -113,18 +112,17 @@ def _has_float_weights(model: Model) -> bool:
 
 def _calibration_cache(model: Path) -> str | None:
     """Return the name of a calibration cache with the model's name, next to it."""
-    folder = os.path.dirname(model)  # noqa: PTH120 - asked of every model
     with suppress(OSError):
-        for name in _possible_caches(folder, os.stat(folder or ".").st_mtime_ns):  # noqa: PTH116
+        for name in _possible_caches(names_in(model.parent)):
             if name.startswith(model.stem) and _is_cache(model.with_name(name)):
                 return name
     return None
 
 
-@lru_cache
-def _possible_caches(folder: str, _changed: int) -> list[str]:
-    """Return the names in a folder that could be caches, listed once for all of its models."""
-    return sorted(name for name in os.listdir(folder or ".") if name.endswith(CACHES))  # noqa: PTH208
+@lru_cache(maxsize=8)
+def _possible_caches(names: frozenset[str]) -> list[str]:
+    """Return the names in a folder that could be caches, found once for all of its models."""
+    return sorted(name for name in names if name.endswith(CACHES))
 
 
 def _is_cache(file: Path) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from modellint.base.files import read_regular, regular_size
+from modellint.base.files import names_in, read_regular, regular_size
 from modellint.base.paths import leaves_lexically
 from modellint.base.records import dataclass
 from modellint.formats.onnx import EXTERNAL_DATA
@@ -174,11 +175,11 @@ class ExternalFiles:
 
 def _namesakes(model: Path) -> Iterator[Path]:
     """Iterate over files whose names indicate that they contain this model's weights."""
-    folder, name, stem = os.path.join(model.parent, ""), model.name, model.stem  # noqa: PTH118
-    names = (pattern.format(name=name, stem=stem) for pattern in _PLAIN)
-    for each in dict.fromkeys(names):  # hardly ever there
-        if os.path.exists(folder + each):  # noqa: PTH110
-            yield Path(folder + each)
+    with suppress(OSError):
+        there, name, stem = names_in(model.parent), model.name, model.stem
+        for each in dict.fromkeys(text.format(name=name, stem=stem) for text in _PLAIN):
+            if each in there:
+                yield model.with_name(each)
 
 
 def _mode(path: Path) -> int | None:
