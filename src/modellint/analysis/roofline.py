@@ -17,7 +17,7 @@ from typing import Literal
 
 from modellint.analysis.assume import settle
 from modellint.analysis.cost import cost
-from modellint.analysis.cost.traffic import sizes_of
+from modellint.analysis.cost.traffic import is_known, sizes_of
 from modellint.analysis.folding import folding
 from modellint.analysis.kernel_traffic import KernelTraffic
 from modellint.analysis.memory.fusion import find_grouping
@@ -166,13 +166,14 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
     for node in model.graph.nodes:
         if folded.is_folded(node):
             continue
-        work, moved = costs.work_of(node), costs.bytes_moved_by(node)
-        if work.flops is None or moved is None:
+        work = costs.work_of(node)
+        moved = costs.bytes_moved_by(node) if node.subgraphs else traffic.of(node)
+        is_sized = bool(node.subgraphs) or is_known(node, sizes)
+        if work.flops is None or moved is None or not is_sized:
             uncounted.append(node)
             continue
         if node.op_type in _DEQUANTIZES and not traffic.is_counted(node):
             continue
-        moved = moved if node.subgraphs else traffic.of(node)
         name, rate = quantized.get(id(node)) or (precision_used, peak)
         matrix = 2 * (work.macs or 0)
         compute, memory = matrix / rate + (work.flops - matrix) / vector, moved / bandwidth

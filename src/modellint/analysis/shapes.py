@@ -34,6 +34,7 @@ class _Deduced:
     """True once inference has run."""
 
 
+_NOT_ASKED: Shape = (-1,)
 _DEDUCED: Remembered[_Deduced] = Remembered()
 
 
@@ -56,11 +57,10 @@ class DeployedTypes:
 
     def shape(self, value: Value) -> Shape | None:
         """Return the most specific known shape of a value."""
-        key, shapes = id(value), self._deduced.shapes
-        if key in shapes:
-            return shapes[key]
-        shape = shapes[key] = self._find_shape(value)
-        return shape
+        known = self._deduced.shapes.get(id(value), _NOT_ASKED)
+        if known is _NOT_ASKED:
+            known = self._deduced.shapes[id(value)] = self._find_shape(value)
+        return known
 
     def _find_shape(self, value: Value) -> Shape | None:
         shape = value.shape

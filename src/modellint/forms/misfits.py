@@ -15,7 +15,8 @@ BLOCKED_DIMS = 2
 
 def volume(facts: Facts, node: Node, shape: Value, data: Value) -> str:
     """Describe a Reshape to another number of elements."""
-    dims, sizes = _dims(facts, data), facts.analysis(folding).integers(shape)
+    dims = _dims(facts, data)
+    sizes = facts.analysis(folding).integers(shape) if dims is not None else None
     if dims is None or not sizes:
         return ""
     if not node.get_int("allowzero", 0):

@@ -29,10 +29,11 @@ def sizes_of(types: DeployedTypes, precision: str | None) -> Kept[Value, int | N
 
 
 def _measured(value: Value, types: DeployedTypes, precision: str | None) -> int | None:
-    elements, dtype = element_count(types.shape(value)), value.dtype
-    if value.type_name != "tensor" or elements is None or dtype is None or dtype.bits == 0:
+    elements = element_count(types.shape(value)) if value.type_name == "tensor" else None
+    dtype = value.dtype if elements is not None else None
+    if elements is None or dtype is None or dtype.bits == 0:
         return None
-    deployed = weight_dtype if value.is_constant else activation_dtype
+    deployed = weight_dtype if value.tensor is not None else activation_dtype
     return deployed(dtype, precision).nbytes(elements)
 
 
@@ -52,6 +53,17 @@ def bytes_read(node: Node, sizes: Kept[Value, int | None]) -> int | None:
     else:
         selected = 0
     return total_of([selected, *[sizes[value] for value in values]])
+
+
+def is_known(node: Node, sizes: Kept[Value, int | None]) -> bool:
+    """Return True if what a node reads and writes is known, without summing it up."""
+    if node.op_type in _MOVES_NOTHING:
+        return True
+    for value in (*node.inputs, *node.outputs):
+        if value is not None and sizes[value] is None:
+            both = bytes_read(node, sizes), bytes_written(node, sizes)
+            return node.op_type in _SELECTS and None not in both
+    return True
 
 
 def total_of(sizes: Sequence[int | None]) -> int | None:

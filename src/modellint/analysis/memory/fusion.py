@@ -6,6 +6,7 @@ on its result, or only a chain of pointwise ops. Attention at 16 bits is one ker
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import field
 
 from modellint.analysis.attention import attention_blocks
@@ -15,7 +16,7 @@ from modellint.analysis.memory.integers import is_integer_layer, is_quantized_we
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
-from modellint.model import Graph, Node, element_count
+from modellint.model import Graph, Node, Value, element_count
 from modellint.operators import Trait, having
 from modellint.runtimes import RuntimeMemory
 
@@ -167,17 +168,11 @@ class Kernels:
 
     def _makers(self, node: Node) -> list[Kernel]:
         """Return the kernels that produce the node's inputs, latest first."""
-        of = self._of
-        sources = [value.producer for value in node.inputs if value is not None]
-        for graph in node.subgraphs.values():
-            sources += [
-                value.producer
-                for inner in graph.walk()
-                for each in inner.nodes
-                for value in each.inputs
-                if value is not None and value.graph is node.graph
-            ]
-        found = {id(kernel): kernel for each in sources if (kernel := of.get(each)) is not None}
+        found: dict[int, Kernel] = {}
+        for value in (*node.inputs, *_read_inside(node)) if node.subgraphs else node.inputs:
+            kernel = self._of.get(value.producer) if value is not None else None
+            if kernel is not None:
+                found[id(kernel)] = kernel
         if len(found) < 2:
             return list(found.values())
         return sorted(found.values(), key=lambda kernel: -kernel.level)
@@ -231,6 +226,14 @@ class Kernels:
         alike = _are_alike(one, other, self._folding.types)
         self.premises.append((one, other, alike))
         return alike
+
+
+def _read_inside(node: Node) -> Iterator[Value]:
+    """Iterate over values of the node's graph that its subgraphs read."""
+    for graph in node.subgraphs.values():
+        for inner in graph.walk():
+            for each in inner.nodes:
+                yield from (v for v in each.inputs if v is not None and v.graph is node.graph)
 
 
 def _are_alike(one: Node, other: Node, types: DeployedTypes) -> bool:
