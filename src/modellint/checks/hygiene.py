@@ -94,9 +94,10 @@ def duplicate_node_name(context: Context) -> Iterator[Hit]:
     runtime = find_runtime(context.deployment.runtime or "")
     refused = runtime is not None and runtime.loading.unique_node_names
     for graph in context.graphs():
-        counts = Counter(node.name for node in graph.nodes if node.name)
-        if len(counts) == sum(counts.values()):
+        names = [node.name for node in graph.nodes if node.name]
+        if len(names) == len(set(names)):
             continue
+        counts = Counter(names)
         seen: set[str] = set()
         for node in graph.nodes:
             if counts[node.name] > 1 and node.name not in seen:

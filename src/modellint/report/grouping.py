@@ -170,6 +170,8 @@ def _of_any_device(finding: Finding, named: Mapping[str, re.Pattern[str]]) -> Fi
     if pattern is None:
         return finding
     message, fix = (pattern.sub(_any_device, text) for text in (finding.message, finding.fix))
+    if (message, fix) == (finding.message, finding.fix):
+        return finding
     return replace(finding, message=message, fix=fix)
 
 

@@ -69,7 +69,7 @@ _OF_LISTS = frozenset(
 )
 """Ops whose outputs' elements onnx computes, and keeps."""
 
-_ONNX_TYPES = {"float32": 1, "int32": 6, "int64": 7, "bool": 9}
+_ONNX_TYPES = {"<f4": 1, "<i4": 6, "<i8": 7, "|b1": 9}
 _TENSOR = 4  # AttributeProto.TENSOR
 
 Types = dict[tuple[str, str], tuple[DType | None, Shape | None]]
@@ -306,7 +306,7 @@ def _listed_at_most(shape: Shape | None) -> int:
 
 def _make_constant(node: NodeProto, elements: NDArray[Any]) -> None:
     """Replace a node by its result."""
-    data_type = _ONNX_TYPES.get(elements.dtype.name)
+    data_type = _ONNX_TYPES.get(elements.dtype.str)
     if data_type is None:
         return
     node.op_type, node.domain = "Constant", ""

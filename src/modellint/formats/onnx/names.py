@@ -39,6 +39,8 @@ def prose(raw: str | bytes) -> str:
 
 
 def usual_name(raw: str | bytes) -> str:
+    if isinstance(raw, str) and len(raw) <= LONGEST_NAME:
+        return raw
     return bounded(escaped(raw))
 
 
