@@ -126,3 +126,21 @@ def _dims(value: onnx.ValueInfoProto) -> list[int]:
 
 def _dtype(value: onnx.ValueInfoProto) -> np.dtype[np.generic]:
     return onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+
+
+def test_what_follows_a_domain_that_is_not_imported() -> None:
+    text = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    m (float[2,3] x) => (float[A,B] y)
+    {
+        a = my.Foo (x)
+        b = com.microsoft.Gelu (x)
+        s = Shape (b)
+        y = Expand (a, s)
+    }
+    """
+    model = read_proto(onnx.parser.parse_model(text))
+    values = model.graph.values
+    assert values["b"].shape == (2, 3)
+    assert values["s"].dtype is not None
+    assert values["s"].dtype.name == "int64"

@@ -40,6 +40,11 @@ REFUSED = {
     "string": "m (float[4] x) => (string[4] y) { y = Cast <to = 8> (x) }",
     "mask": """m (float[1,4,8] x, float[8,24] w, float[24] b, int32[1,1,4,4] m) => (float[1,4,8] y)
         { y = com.microsoft.Attention <num_heads = 2> (x, w, b, m) }""",
+    "missing attribute": """m (float[1,2,4,8] x, int64[1,4] p, float[9,4] c) => (float[1,2,4,8] y)
+        { y = com.microsoft.RotaryEmbedding (x, p, c, c) }""",
+    "half": "m (float16[4] x) => (float16[4] y) { y = com.microsoft.QuickGelu (x) }",
+    "zero point": """m (uint8[2,3] x, uint8[3,4] w, uint8 z) => (int32[2,4] y)
+        { y = MatMulInteger (x, w, , z) }""",
     "sequence": "m (float[4] x) => (seq(float[4]) y) { y = SequenceConstruct (x) }",
 }
 """Models by what OpenVINO refuses of each."""
@@ -47,6 +52,9 @@ TAKEN = (
     """m (float[1,4,8] x, float[8,24] w, float[24] b, int32[1,4,4] m) => (float[1,4,8] y)
         { y = com.microsoft.Attention <num_heads = 2> (x, w, b, m) }""",
     "m (float[4] x) => (float[4] y) { y = com.microsoft.Gelu (x) }",
+    """m (float[1,2,4,8] x, int64[1,4] p, float[9,4] c) => (float[1,2,4,8] y)
+        { y = com.microsoft.RotaryEmbedding <interleaved = 0> (x, p, c, c) }""",
+    "m (float[4] x) => (float[4] y) { y = com.microsoft.QuickGelu (x) }",
     "m (float[4] x, float[4] z) => (float[4] y) { y = Mod <fmod = 1> (x, z) }",
     "m (float[4] x, int64[2] s) => (float[N,M] y) { y = Reshape (x, s) }",
     "m (float[N,4] x, float[M,4] z) => (float[K,4] y) { y = Concat <axis = 0> (x, z) }",

@@ -108,6 +108,24 @@ def test_what_is_computed_twice_is_copied_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("inputs", "results", "whole"),
+    [
+        ("x, w, b", "", True),
+        ("x, w, b, m", "", False),
+        ("x, w, b", ", float[2,1,2,4,8] z", False),
+    ],
+)
+def test_a_masked_attention_is_left(inputs: str, results: str, whole: bool, tmp_path: Path) -> None:
+    text = f"""
+    g (float[1,4,16] x, float[16,48] w, float[48] b, int32[1,4] m) => (float[1,4,16] y{results})
+    {{ y{", z" if results else ""} = com.microsoft.Attention <num_heads = 2> ({inputs}) }}
+    """
+    found = placed(save(HEAD + text, tmp_path / "m.onnx"))
+    assert found is not None
+    assert found.is_whole == whole
+
+
 LOG = """
 [I:onnxruntime:, webgpu_execution_provider.cc:635 GetCapability] \
 webgpu kernel not found in registries for Op type: NonZero node name: n (1)

@@ -97,7 +97,7 @@ class KernelJudge(NodeJudge):
                 domain, op, opset, types
             )
             return None if replaced else self._without_kernel(domain, op, opset, node)
-        words = (refused_form(self, node, form) for form in self._forms.get(op, ()))
+        words = (refused_form(self, node, form) for form in self._forms.get(self.key(node), ()))
         found = next(filter(None, words), "")
         return NotTaken("form", f"{self._has_none} that takes {found}") if found else None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.base.expressions import late
 from modellint.formats.onnx.deadly import Danger, danger_of
 from modellint.formats.onnx.names import named_graphs
-from modellint.formats.onnx.standins import imports_microsoft, needs_standins, use_standins
+from modellint.formats.onnx.standins import is_microsofts, needs_standins, use_standins
 from modellint.formats.onnx.types import type_of
 from modellint.model import (
     HIGHEST_RANK,
@@ -109,6 +109,8 @@ class Inferrer:
             serialized = self._deployed(inputs, constants or {}, unrecorded=unrecorded)
         else:
             serialized = self._serialized()
+        if not strict:
+            serialized += self._added_imports
         try:
             propagates = self._can_propagate(serialized, inputs)
             inferred = self._infer(serialized, strict=strict, propagates=propagates)
@@ -130,7 +132,28 @@ class Inferrer:
     @cached_property
     def _standins_tell_more(self) -> bool:
         """Return True if inference says more with stand-ins, whatever the deployment."""
-        return self._needs_standins and imports_microsoft(self.proto)
+        domains = self._imported | self._missing
+        return self._needs_standins and any(map(is_microsofts, domains))
+
+    @cached_property
+    def _imported(self) -> frozenset[str]:
+        return frozenset(entry.domain for entry in self.proto.opset_import)
+
+    @cached_property
+    def _missing(self) -> frozenset[str]:
+        """Return the domains that are used and not imported, of which onnx infers nothing."""
+        used = frozenset(node.domain for node in self.model.nodes())
+        return used - self._imported - STANDARD_DOMAINS
+
+    @cached_property
+    def _added_imports(self) -> bytes:
+        """Return what imports them too, at the end of a model."""
+        if not self._missing:
+            return b""
+        proto = messages().ModelProto()
+        for domain in sorted(self._missing):
+            proto.opset_import.add(domain=domain, version=1)
+        return bytes(proto.SerializeToString())
 
     @cached_property
     def _joins_short_lists(self) -> bool:

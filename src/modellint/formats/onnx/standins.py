@@ -28,8 +28,8 @@ def needs_standins(model: Model) -> bool:
     return any(not _REPLACED.isdisjoint(graph.by_op) for graph in model.graphs())
 
 
-def imports_microsoft(proto: ModelProto) -> bool:
-    return any(entry.domain.startswith(MICROSOFT) for entry in proto.opset_import)
+def is_microsofts(domain: str) -> bool:
+    return domain.startswith(MICROSOFT)
 
 
 def use_standins(proto: ModelProto) -> None:
