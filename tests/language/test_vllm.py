@@ -149,6 +149,15 @@ def test_earlier_versions_sorted_the_vocabulary(monkeypatch: pytest.MonkeyPatch)
     assert sorted(found)[-2][0] <= 0.03  # all but one, whose version may not be what is stated
 
 
+def test_a_stage_of_a_pipeline_captures_graphs_of_its_layers() -> None:
+    row = next(row for row in MEASURED if row.get("parallel") == "pipeline")
+    whole, stage = needs(row | {"devices": 1}), needs(row)
+    layers = MODELS[row["model"]]["layers"]
+    graphs = startup.GRAPH * startup.LARGE.graphs
+    assert whole.overhead - stage.overhead == graphs * (layers - layers // row["devices"])
+    assert whole.at(1).compute == stage.at(1).compute
+
+
 def test_a_device_decides_how_much_is_batched() -> None:
     row = next(row for row in MEASURED if is_later(row))
     shape = architecture(row["model"])

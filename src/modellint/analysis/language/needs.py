@@ -119,9 +119,12 @@ class LanguageNeeds:
         device = _seen(target) if target is not None else None
         if not self.runtime.startup or (target is not None and device is None):
             return None
-        shares = self.split.devices if self.split.how == "tensor" else 1
+        split, architecture = self.split, self.architecture
+        if split.how == "pipeline":  # the last stage, which samples
+            architecture = replace(architecture, layers=architecture.layers[-split.stage :])
+        shares = split.devices if split.how == "tensor" else 1
         reserved = import_module(self.runtime.startup).reserved
-        found: Reserved = reserved(self.architecture, device, shares)
+        found: Reserved = reserved(architecture, device, shares)
         return found
 
     @property
