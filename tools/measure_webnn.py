@@ -140,7 +140,7 @@ def _text(content: NDArray[Any], graph: MLGraph) -> list[str]:
 
 
 def made_up(model: Model, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return elements for an input: floats around 0, and integers that may be indices."""
+    """Return elements for an input: floats around 0, any bytes, and integers that may be indices."""
     value = model.graph.values[name]
     assert value.dtype is not None
     random = np.random.default_rng(7)
@@ -148,6 +148,8 @@ def made_up(model: Model, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         return random.standard_normal(shape).astype(value.dtype.numpy)
     if "mask" in name or value.dtype.name == "bool":
         return np.ones(shape, value.dtype.numpy)
+    if value.dtype.name in ("int8", "uint8"):
+        return random.integers(0, 256, shape, np.uint8).view(value.dtype.numpy)
     return random.integers(0, 2, shape).astype(value.dtype.numpy)
 
 

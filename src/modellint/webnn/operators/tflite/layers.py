@@ -43,15 +43,15 @@ def _padding(
 
 @handles_tflite("CONV_2D", "DEPTHWISE_CONV_2D")
 def _conv(c: WebConverter, node: Node) -> None:
-    x, kernel = numbers(c, node, 0), numbers(c, node, 1)
+    x = numbers(c, node, 0)
+    is_depthwise = node.op_type == "DEPTHWISE_CONV_2D"
+    # With one channel, a browser takes it for a convolution that is not depthwise.
+    is_plain = not is_depthwise or x.shape[3:] == (1,)
+    kernel = numbers(c, node, 1, (3, 1, 2, 0) if is_depthwise and is_plain else ())
     if x.rank != 4 or kernel.rank != 4:
         raise CannotError(f"it has {x.rank} dims")
-    is_depthwise = node.op_type == "DEPTHWISE_CONV_2D"
     strides, dilations = _pair(node, "stride_{}"), _pair(node, "dilation_{}_factor")
     reach = [(size - 1) * step + 1 for size, step in zip(kernel.shape[1:3], dilations, strict=True)]
-    layout = "ihwo" if is_depthwise else "ohwi"
-    if is_depthwise and x.shape[3] == 1:  # a browser takes it for one that is not depthwise
-        kernel, layout = c.transpose(kernel, (3, 1, 2, 0)), "ohwi"
     found = c.call(
         "conv2d",
         input=x,
@@ -62,7 +62,7 @@ def _conv(c: WebConverter, node: Node) -> None:
         dilations=dilations,
         groups=x.shape[3] if is_depthwise else x.shape[3] // kernel.shape[3],
         inputLayout="nhwc",
-        filterLayout=layout,
+        filterLayout="ohwi" if is_plain else "ihwo",
     )
     give(c, node, found)
 

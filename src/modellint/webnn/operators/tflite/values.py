@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -34,12 +34,17 @@ def scheme(c: WebConverter, value: Value | None) -> Quantization | None:
     return found if is_quantized and is_integer else None
 
 
-def numbers(c: WebConverter, node: Node, at: int) -> MLOperand:
-    """Return an input as the numbers that it stands for."""
+def numbers(c: WebConverter, node: Node, at: int, order: Sequence[int] = ()) -> MLOperand:
+    """Return an input as the numbers that it stands for, with its dims in an order.
+
+    The stored elements are moved: Chromium 147 fails to build it otherwise.
+    """
     x, stated = c.input(node, at), scheme(c, node.input(at))
-    if stated is None:
+    parts = (x, *(_parameters(c, stated, x.dtype, x.rank) if stated is not None else ()))
+    x, *parameters = (c.transpose(part, order) if order else part for part in parts)
+    if not parameters:
         return x
-    scale, zero = _parameters(c, stated, x.dtype, x.rank)
+    scale, zero = parameters
     return c.call("dequantizeLinear", input=x, scale=scale, zeroPoint=zero)
 
 
