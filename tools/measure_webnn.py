@@ -140,7 +140,7 @@ def _text(content: NDArray[Any], graph: MLGraph) -> list[str]:
 
 
 def made_up(model: Model, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return elements for an input: floats around 0, any bytes, and integers that may be indices."""
+    """Return elements for an input: floats around 0, any bytes, integers that may be indices."""
     value = model.graph.values[name]
     assert value.dtype is not None
     random = np.random.default_rng(7)

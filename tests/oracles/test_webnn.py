@@ -49,7 +49,7 @@ CHANNELS_LAST: Mapping[str, str] = {
         w int8[1,3,3,4] *0.5,0.25,0.5,0.25 @0 axis 3 = 1
         b int32[4] *0.25,0.125,0.25,0.125 = 0
         y int8[1,4,4,4] *0.5 @-1
-        DEPTHWISE_CONV_2D (x, w, b) => (y) {padding=SAME stride_w=2 stride_h=2 depth_multiplier=4} v3
+        DEPTHWISE_CONV_2D (x, w, b) => (y) {padding=SAME stride_w=2 stride_h=2 depth_multiplier=4}
         """,
     "moved": """
         main (x) => (y)

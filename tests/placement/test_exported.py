@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,13 @@ def test_pieces_of_attention_are_delegates_of_their_own(
     assert found.counts == {found.unit: 0, "portable kernels": 1}
     assert [len(part.written_out) for part in found.accelerated] == [1] * parts
     assert not any(part.nodes for part in found.accelerated)
+
+
+def test_the_page_says_that_a_part_is_of_pieces(tmp_path: Path) -> None:
+    text = ATTENTION.replace("TYPE", "float32").replace("BATCH", "2")
+    placed(text, tmp_path)
+    page = run_cli("inspect", tmp_path / "m.pt2", "--runtime", "executorch", "--placement").stdout
+    assert re.search(r"1 +XNNPACK +pieces", page), page
 
 
 def test_the_product_of_a_matmul_joins_what_reads_it(tmp_path: Path) -> None:

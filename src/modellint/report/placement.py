@@ -103,7 +103,7 @@ class PlacementPage(Page):
             [
                 f"{number}",
                 self.words(part.unit),
-                f"{part.nodes:,}",
+                f"{part.nodes:,}" if part.nodes else "pieces",
                 "?" if part.macs is None else quantity(part.macs),
                 self.short(part.first),
                 self.short(part.last),

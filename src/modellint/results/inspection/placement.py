@@ -12,7 +12,7 @@ class PlacedPart:
     """Nodes that run on one unit before another one takes over."""
 
     unit: str
-    nodes: int
+    nodes: Annotated[int, "0 if it runs only pieces of nodes, of those from `first` to `last`."]
     first: str
     last: str
     macs: Annotated[int | None, "Null if unknown."]
