@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -14,7 +15,7 @@ from modellint.analysis.language.needs import LanguageNeeds
 from modellint.model.architecture import Architecture, LayerShape
 from modellint.runtimes.vllm import startup
 from modellint.targets import find_target
-from modellint.targets.deployment import Deployment, Serving
+from modellint.targets.deployment import Deployment, Parallel, Serving
 from tests.language.models import language_model, shapes_of
 from tests.support import ROOT
 
@@ -64,11 +65,17 @@ def architecture(name: str) -> Architecture:
 
 
 def needs(row: dict[str, Any]) -> LanguageNeeds:
-    shape = architecture(row["model"])
-    serving = Serving(devices=row["devices"], parallel=row.get("parallel", "tensor"))
+    return needs_of(row["model"], row["devices"], row.get("parallel", "tensor"))
+
+
+@cache
+def needs_of(name: str, devices: int, parallel: Parallel) -> LanguageNeeds:
+    shape = architecture(name)
     return LanguageNeeds(
-        language_model(shape, shapes_of(MODELS[row["model"]])),
-        Deployment(find_target("h100-sxm"), "vllm", serving=serving),
+        language_model(shape, shapes_of(MODELS[name])),
+        Deployment(
+            find_target("h100-sxm"), "vllm", serving=Serving(devices=devices, parallel=parallel)
+        ),
         shape,
     )
 
