@@ -159,3 +159,18 @@ def test_an_average_that_leaves_out_its_padding(given: str, left: int, tmp_path:
     found = placement(read_model(path), Deployment(find_target("rk3588"), "rknn"))
     assert found is not None
     assert len(found.refusals) == left
+
+
+@pytest.mark.parametrize(("target", "parts"), [("rk3588", 2), ("rk3566", 3)])
+def test_the_order_of_layers(target: str, parts: int, tmp_path: Path) -> None:
+    text = """g (float[1,8] x, int64[1,8] i) => (float[1,8] y) <int64 axis = {1}> {
+        a = Relu (x)
+        counted = CumSum (i, axis)
+        kept = Mul (counted, i)
+        places = Cast <to = 1> (kept)
+        y = Add (a, places)
+    }"""
+    path = save(HEAD + text, tmp_path / "m.onnx")
+    found = placement(read_model(path), Deployment(find_target(target), "rknn"))
+    assert found is not None
+    assert len(found.accelerated) == parts

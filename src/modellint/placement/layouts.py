@@ -24,7 +24,7 @@ from modellint.operators import Trait, having
 from modellint.placement.added import AddedNodes, beside
 from modellint.placement.judging import NodeJudge
 from modellint.placement.placed import NotTaken
-from modellint.placement.runs import early, runs
+from modellint.placement.runs import lazily, runs
 from modellint.placement.waves import readers_of
 from modellint.runtimes.support import added, stated
 
@@ -34,6 +34,7 @@ _LOOKUPS = having(Trait.SELECTS)
 _SAME = having(Trait.TRANSPARENT)
 _TOKENS = 3
 """Dims of rows of features, of a batch."""
+_OPERANDS = 2
 BLOCK = 4
 """Elements that the NPU keeps together; rows of another number are rearranged on the CPU."""
 LONGEST = 4
@@ -83,7 +84,7 @@ class LayoutJudge(NodeJudge):
         if self._keeps_order:
             return runs(nodes, is_taken)
         readers = readers_of(nodes, self.removes, self._added)
-        return runs(early(nodes, is_taken, lambda node: readers[id(node)]), is_taken)
+        return runs(lazily(nodes, is_taken, lambda node: readers[id(node)]), is_taken)
 
     def refusal(self, node: Node) -> NotTaken | None:
         if node in self._added:
@@ -166,10 +167,18 @@ def _gives_indices(facts: Facts, node: Node) -> bool:
     return any(use.node.op_type in _LOOKUPS and use.index == 1 for use in readers)
 
 
+def _has_unequal_batches(facts: Facts, node: Node) -> bool:
+    """Return True for a product whose inputs, both computed, are repeated for one another."""
+    values = [value for value in node.inputs if value is not None and not facts.is_frozen(value)]
+    batches = [(facts.shape(value) or ())[:-2] for value in values]
+    return len(batches) == _OPERANDS and all(batches) and batches[0] != batches[1]
+
+
 PLACES: Mapping[str, Callable[[Facts, Node], bool]] = {
     "uneven output": _makes_uneven_output,
     "mean of rows": _averages_rows,
     "mean of uneven rows": _averages_uneven_rows,
     "indices": _gives_indices,
+    "unequal batches": _has_unequal_batches,
 }
 """Places of layers that are added, by the names that tables have for them."""

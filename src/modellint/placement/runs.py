@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from modellint.model import Node
@@ -13,15 +13,33 @@ def runs(nodes: Sequence[Node], is_taken: Callable[[Node], bool]) -> list[list[N
     return [list(group) for taken, group in groupby(nodes, is_taken) if taken]
 
 
-def early(
+def lazily(
     nodes: Sequence[Node],
     is_taken: Callable[[Node], bool],
     readers: Callable[[Node], Iterable[Node]],
 ) -> list[Node]:
-    """Return the nodes with those first that are not taken and read nothing that is."""
-    late: set[int] = set()
+    """Return the nodes with each that is not taken as early as can be, after what it needs only."""
+    needs: dict[int, list[Node]] = {id(node): [] for node in nodes}
     for node in nodes:
-        if is_taken(node) or id(node) in late:
-            late.add(id(node))
-            late.update(id(reader) for reader in readers(node))
-    return sorted(nodes, key=lambda node: id(node) in late)
+        for reader in readers(node):
+            needs[id(reader)].append(node)
+    order: dict[int, Node] = {}
+    for node in nodes:
+        if not is_taken(node):
+            order |= {id(each): each for each in _with_needs(node, needs, order)}
+    return [*order.values(), *(node for node in nodes if id(node) not in order)]
+
+
+def _with_needs(
+    node: Node, needs: Mapping[int, Sequence[Node]], done: Container[int]
+) -> Iterator[Node]:
+    """Iterate over a node and all that it needs and is not done, what is needed first."""
+    waiting, seen = [(node, False)], set[int]()
+    while waiting:
+        each, is_ready = waiting.pop()
+        if is_ready:
+            yield each
+        elif id(each) not in seen and id(each) not in done:
+            seen.add(id(each))
+            waiting.append((each, True))
+            waiting += [(needed, False) for needed in reversed(needs[id(each)])]
