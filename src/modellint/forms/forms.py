@@ -19,7 +19,7 @@ from typing import Any
 
 from modellint.analysis.folding import folding
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
-from modellint.forms import aten, bodies, misfits, tflite
+from modellint.forms import bodies, misfits
 from modellint.forms.facts import Facts
 from modellint.forms.pairs import quantized
 from modellint.model import Attribute, AttributeRef, DType, Node, Value, is_static
@@ -52,6 +52,8 @@ def _refused(facts: Facts, node: Node, condition: Condition) -> str:
     if "misfit" in condition:
         return _MISFITS[condition["misfit"]](facts, node)
     if "tflite" in condition:
+        from modellint.forms import tflite  # for few runtimes
+
         return tflite.OF_NODE[condition["tflite"]](facts, node, condition)
     if "output" in condition:
         return _refused_output(facts, node, condition)
@@ -62,6 +64,8 @@ def _refused(facts: Facts, node: Node, condition: Condition) -> str:
     if "quantized" in condition:
         return quantized(facts, node, condition)
     if "aten" in condition:
+        from modellint.forms import aten
+
         return aten.OF_NODE[condition["aten"]](facts, node, condition)
     if "input" in condition:
         return _refused_input(facts, node, condition)
