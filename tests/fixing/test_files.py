@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import onnx.parser
 import pytest
 from onnx import numpy_helper
 
-from modellint.base.files import DRAFT, open_regular
+from modellint.base.drafts import DAY, DRAFT, own_draft
+from modellint.base.files import open_regular
 from modellint.fixing.files import ENDING, Destination, fix_file
 from modellint.fixing.rounds import Wanted
 from modellint.formats.onnx.edit.message import Copied
@@ -316,15 +318,26 @@ def test_killed_at_any_step_of_writing_the_old_or_the_new_file_is_there(
 def test_the_next_run_removes_what_a_killed_one_has_left(model: Path, tmp_path: Path) -> None:
     others = tmp_path / "others"
     others.mkdir()
-    gone = 1 << 30  # no process has such a number
+    gone = own_draft().replace(f"-{os.getpid()}-", f"-{1 << 30}-")  # no process has such a number
     for home in (model.parent, others):
-        (home / f"{DRAFT}{gone}-new{ENDING}").write_bytes(b"half")
-        (home / f"{DRAFT}{gone}-data{ENDING}").write_bytes(b"half")
+        (home / f"{gone}new{ENDING}").write_bytes(b"half")
+        (home / f"{gone}data{ENDING}").write_bytes(b"half")
     fixes = fix_file(model, model.name, PLAN, Wanted(), Destination(file=others / "m.onnx"))
     assert fixes.written
     assert [each.name for each in others.iterdir()] == ["m.onnx"]
     assert fix_file(model, model.name, PLAN, Wanted(), Destination()).written
     assert not list(model.parent.glob(f"{DRAFT}*"))
+
+
+def test_drafts_of_another_container_stay_for_a_day(model: Path) -> None:
+    """Whether its processes live cannot be asked."""
+    old, new = (model.parent / f"{DRAFT}12345678-7-{each}{ENDING}" for each in ("old", "new"))
+    for each in (old, new):
+        each.write_bytes(b"half")
+    os.utime(old, times=(0, time.time() - 2 * DAY))
+    assert fix_file(model, model.name, PLAN, Wanted(), Destination()).written
+    assert new.exists()
+    assert not old.exists()
 
 
 SEEN_AT_EACH_STEP = """

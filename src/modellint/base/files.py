@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+from modellint.base.drafts import own_draft
 from modellint.base.standins import stand_ins
 
 MOST_TEXT = 16 << 20
@@ -18,8 +19,6 @@ MOST_TEXT = 16 << 20
 MOST_JSON = 256 << 20
 """Maximum size of a file that a program writes, and that is read as a whole."""
 
-DRAFT = ".modellint-"
-"""Beginning of the names of files that are being written."""
 TO_OVERWRITE = "to overwrite it, name it on the command line with --force"
 
 _READING = (
@@ -137,7 +136,7 @@ def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
     A link is replaced, not followed. By default, an existing file keeps its permissions.
     """
     mode = _mode(path) if mode is None else mode
-    temporary = path.with_name(f"{DRAFT}{os.getpid()}-{time.monotonic_ns()}")
+    temporary = path.with_name(f"{own_draft()}{time.monotonic_ns()}")
     try:
         with temporary.open("xb") as file:
             temporary.chmod(mode)

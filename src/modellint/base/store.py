@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from modellint.base.data import cache_dir, read_toml
-from modellint.base.files import DRAFT, is_private, open_regular, read_regular, replace_file
+from modellint.base.drafts import DRAFT
+from modellint.base.files import is_private, open_regular, read_regular, replace_file
 
 MARK = "modellint-cache"
 """File in the root of every cache, which makes the folder ours."""

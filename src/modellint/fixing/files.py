@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.base.drafts import DRAFT, is_abandoned, own_draft
 from modellint.base.errors import UsageError
-from modellint.base.files import DRAFT, TO_OVERWRITE
+from modellint.base.files import TO_OVERWRITE
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.base.weight_layout import WeightLayout
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 ENDING = "-draft.onnx"
-STAGE = "-stage"
+STAGE = "stage"
 MOST_GIVEN = 16
 """Inputs of the user's that the proof runs."""
 
@@ -183,7 +184,7 @@ def _stage(home: Path) -> Iterator[Path]:
     """Yield a folder next to where files are to go; what is left there in the end is removed."""
     home.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(home)
-    stage = home / f"{DRAFT}{os.getpid()}{STAGE}"
+    stage = home / f"{own_draft()}{STAGE}"
     stage.mkdir()
     try:
         yield stage
@@ -249,7 +250,7 @@ def _drafts(model: Model) -> Iterator[Iterator[Path]]:
     # Links to the data elsewhere would not do: onnx refuses links of both kinds.
     home = model.path.parent
     _remove_abandoned(home)
-    start = f"{DRAFT}{os.getpid()}-"
+    start = own_draft()
     try:
         yield (home / f"{start}{number}{ENDING}" for number in numbers)
     finally:
@@ -260,25 +261,12 @@ def _drafts(model: Model) -> Iterator[Iterator[Path]]:
 def _remove_abandoned(folder: Path) -> None:
     """Remove drafts of processes that were killed."""
     for draft in (*folder.glob(f"{DRAFT}*{ENDING}"), *folder.glob(f"{DRAFT}*{STAGE}")):
-        process = draft.name.removeprefix(DRAFT).partition("-")[0]
-        if process.isdecimal() and not _lives(int(process)):
+        if is_abandoned(draft):
             if draft.is_file():
                 with suppress(OSError):
                     draft.unlink()
             elif draft.is_dir() and not draft.is_symlink() and draft.name.endswith(STAGE):
                 shutil.rmtree(draft, ignore_errors=True)
-
-
-def _lives(process: int) -> bool:
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def put(draft: Path, model: Model, destination: Destination, *, brings_data: bool = True) -> Path:
@@ -315,7 +303,7 @@ def _bring_external_data(model: Model, folder: Path) -> None:
 @contextmanager
 def _written_beside(target: Path, kind: str) -> Iterator[Path]:
     """Give a place next to a file to write to, which takes the file's place once it is whole."""
-    beside = target.with_name(f"{DRAFT}{os.getpid()}-{kind}{ENDING}")
+    beside = target.with_name(f"{own_draft()}{kind}{ENDING}")
     try:
         yield beside
         _flush(beside)

@@ -131,6 +131,7 @@ def _recognised(format: Format, path: Path) -> Detection:
 def read_model(path: Path) -> Model:
     """Read any file; errors are in the model's `problems`."""
     from modellint.formats.problems import broken
+    from modellint.model.cycles import cut_cycles
 
     trouble = trouble_with(path)
     found = _problem("unreadable", detail=trouble) if trouble else detect(path)
@@ -139,6 +140,7 @@ def read_model(path: Path) -> Model:
     else:
         try:
             model = found.format.load().read(path)
+            cut_cycles(model)
         except (OSError, ValueError) as error:
             model = broken(path, found.name, "unreadable", detail=_reason(error))
         except MemoryError:

@@ -270,9 +270,14 @@ class Node:
     @property
     def sources(self) -> list[Node]:
         """Return nodes of the same graph that this one, or one of its subgraphs, reads from."""
-        values = (*self.inputs, *self._read_inside()) if self.subgraphs else self.inputs
-        producers = [value.producer for value in values if value is not None]
+        producers = [value.producer for value in self.read]
         return [each for each in producers if each is not None and each.graph is self.graph]
+
+    @property
+    def read(self) -> list[Value]:
+        """Return the values that this node, or one of its subgraphs, reads."""
+        values = (*self.inputs, *self._read_inside()) if self.subgraphs else self.inputs
+        return [value for value in values if value is not None]
 
     def _read_inside(self) -> Iterator[Value | None]:
         """Iterate over the values that the subgraphs read."""

@@ -90,8 +90,11 @@ def readers(node: Node, here: Collection[int], is_removed: Callable[[Node], bool
 def uses(
     node: Node, here: Collection[int], is_removed: Callable[[Node], bool]
 ) -> Iterator[tuple[Node, int | None]]:
-    """Iterate over the same, with the place of the input; None if a subgraph reads it."""
-    waiting = [node]
+    """Iterate over the same, with the place of the input; None if a subgraph reads it.
+
+    A removed node that reads a value twice passes it on once: in a row, they would double it.
+    """
+    waiting, passed = [node], {id(node)}
     while waiting:
         for value in waiting.pop().outputs:
             for use in value.consumers if value is not None else ():
@@ -101,5 +104,6 @@ def uses(
                     reader, place = reader.graph.parent, None  # a subgraph reads it for that node
                 if id(reader) in here:
                     yield reader, place
-                elif is_removed(reader):
+                elif is_removed(reader) and id(reader) not in passed:
+                    passed.add(id(reader))
                     waiting.append(reader)

@@ -9,8 +9,8 @@ import secrets
 from dataclasses import replace
 from pathlib import Path
 
+from modellint.base.drafts import DRAFT
 from modellint.base.errors import UsageError
-from modellint.base.files import DRAFT
 from modellint.results.measured import MeasuredRun
 
 SUFFIX = ".run.json"

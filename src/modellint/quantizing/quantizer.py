@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict, replace
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from modellint.analysis.quantization import QuantizationMap, WeightedOp
+from modellint.base.drafts import own_draft
 from modellint.base.errors import ModellintError, UsageError
-from modellint.base.files import DRAFT
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.execution import Arrays, Deviation, Point, Tally, TracedModel, arrays, run, trace
@@ -333,7 +332,7 @@ def _bytes(path: Path) -> int:
 def _move(file: Path, out: Path) -> None:
     """Move a model into place, its weights first: readers see the old model or a whole one."""
     for each in sorted(file.parent.iterdir(), key=lambda each: each == file):
-        draft = out.with_name(f"{DRAFT}{os.getpid()}-{each.name}")
+        draft = out.with_name(f"{own_draft()}{each.name}")
         try:
             shutil.copyfile(each, draft)
             draft.replace(out.with_name(each.name))

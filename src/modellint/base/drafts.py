@@ -1,0 +1,56 @@
+"""Names of files that are being written, and whether whoever wrote one is gone."""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+DRAFT = ".modellint-"
+"""Beginning of the names of files that are being written."""
+DAY = 24 * 60 * 60
+"""Seconds after which a draft from elsewhere, whose process cannot be looked for, is abandoned."""
+
+
+def own_draft() -> str:
+    """Return what the names of this process's drafts begin with, and those of no other's.
+
+    Containers may share a folder, and each counts its processes for itself.
+    """
+    return f"{DRAFT}{_home()}-{os.getpid()}-"
+
+
+def is_abandoned(draft: Path) -> bool:
+    """Return True if nobody writes a draft any more."""
+    home, _, rest = draft.name.removeprefix(DRAFT).partition("-")
+    process = rest.partition("-")[0]
+    if home == _home() and process.isdecimal():
+        return not _lives(int(process))
+    with suppress(OSError):
+        return time.time() - draft.lstat().st_mtime > DAY
+    return False
+
+
+@cache
+def _home() -> str:
+    """Name the machine, or the container on it, whose processes are numbered together."""
+    machine = os.uname().nodename if os.name == "posix" else os.environ.get("COMPUTERNAME", "")
+    numbering = ""
+    with suppress(OSError):  # Linux alone
+        numbering = str(Path("/proc/self/ns/pid").readlink())
+    return f"{zlib.crc32(f'{machine} {numbering}'.encode(errors='surrogateescape')):08x}"
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
