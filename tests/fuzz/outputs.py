@@ -14,13 +14,13 @@ from xml.etree import ElementTree
 
 from modellint.report.html.markup import VOID
 
-LONGEST, TIMES = 2_000_000, 100
-"""Characters of a report: for any file, and for each byte of it."""
+LONGEST, TIMES, FEW = 2_000_000, 100, 10
+"""Characters of a report: for a few files of any size, and for each byte."""
 
 
-def faults(name: str, text: str, size: int) -> Iterator[str]:
-    """Yield what is wrong with a report in a format about a file of this size, or larger."""
-    if len(text) > LONGEST + TIMES * size:
+def faults(name: str, text: str, size: int, files: int = 1) -> Iterator[str]:
+    """Yield what is wrong with a report in a format about files of this size, or larger."""
+    if len(text) > LONGEST * max(files / FEW, 1) + TIMES * size:
         yield f"{name} is too long: {len(text)} characters"
     yield from (f"{name}: {each}" for each in _unprintable(text))
     try:

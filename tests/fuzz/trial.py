@@ -306,7 +306,7 @@ def _ending(verb: str, code: int, stderr: str) -> str:
 
 
 def _faults(name: str, text: str, tested: Tested) -> Iterator[Failure]:
-    for fault in faults(name, text, tested.size):
+    for fault in faults(name, text, tested.size, len(tested.paths)):
         yield Failure(re.split(r": '|: [0-9]", fault)[0][:120], f"{fault}\n\n{text[:3000]}")
 
 
