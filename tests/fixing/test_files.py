@@ -330,7 +330,7 @@ def test_the_next_run_removes_what_a_killed_one_has_left(model: Path, tmp_path: 
 
 
 def test_drafts_of_another_container_stay_for_a_day(model: Path) -> None:
-    """Whether its processes live cannot be asked."""
+    """A process has no way to ask whether those of another container live."""
     old, new = (model.parent / f"{DRAFT}12345678-7-{each}{ENDING}" for each in ("old", "new"))
     for each in (old, new):
         each.write_bytes(b"half")

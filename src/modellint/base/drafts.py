@@ -1,4 +1,4 @@
-"""Names of files that are being written, and whether whoever wrote one is gone."""
+"""Names of files that are being written, and whether their writers are gone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def own_draft() -> str:
 
 
 def is_abandoned(draft: Path) -> bool:
-    """Return True if nobody writes a draft any more."""
+    """Return True if no process writes a draft any more."""
     home, _, rest = draft.name.removeprefix(DRAFT).partition("-")
     process = rest.partition("-")[0]
     if home == _home() and process.isdecimal():

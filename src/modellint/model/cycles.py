@@ -11,7 +11,7 @@ UNSORTED = "unsorted-graph"
 
 
 def cut_cycles(model: Model) -> None:
-    """Let nobody make each value that a cycle comes back to, and say that the graph is unsorted."""
+    """Leave each value that a cycle comes back to without a maker; report an unsorted graph."""
     for graph in model.graphs(functions=True):
         if not _is_sorted(graph):
             cut = [(node, value) for node, value in _closing(graph) if _cut(value)]
@@ -45,7 +45,7 @@ def _closing(graph: Graph) -> Iterator[tuple[Node, Value]]:
 
 
 def _cut(value: Value) -> bool:
-    """Give the value's maker another one, which nobody reads; return False if it has none."""
+    """Give the value's maker another one, which nothing reads; return False if it has none."""
     maker = value.producer
     if maker is None:
         return False
