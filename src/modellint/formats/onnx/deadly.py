@@ -120,7 +120,9 @@ def _if_typed(node: Node) -> Fate:
         return Fate.UNSURE
     if not value.is_input:  # it takes the types of stored tensors from IR version 4 on
         return Fate.UNSURE
-    return Fate.SAFE if value.dtype is not None or value.type_name != "tensor" else Fate.DEADLY
+    # As declared: this is asked before anything is inferred.
+    is_typed = value.declared_dtype is not None or value.type_name != "tensor"
+    return Fate.SAFE if is_typed else Fate.DEADLY
 
 
 def _if_int(name: str, low: int, high: int) -> Callable[[Node], Fate]:
