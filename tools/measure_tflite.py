@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -129,10 +130,21 @@ FURTHER = {
 """Types that all forms are tried with; the others only with the first two."""
 
 
-_LSTM = {"UNIDIRECTIONAL_SEQUENCE_LSTM": ["int8", "int16"]}
-_DEPTHWISE = {"DEPTHWISE_CONV_2D": ["float32", "float16", "int8", "uint8"]}
-SEEN = {"ethos-u": _LSTM, "ethos-u85": _LSTM, "tflite-gpu": _DEPTHWISE}
-"""Types of operators that are taken, and of which no model could be written here."""
+_LSTM = {"UNIDIRECTIONAL_SEQUENCE_LSTM": Operator(taken=["int8", "int16"])}
+_OF_MODELS = {
+    "ASSIGN_VARIABLE": Operator(
+        at=1, taken=["float32", "float16", "int8", "uint8"], tried=["int32"]
+    ),
+    "DENSIFY": Operator(taken=["float16"]),
+    "custom.Convolution2DTransposeBias": Operator(taken=["float32"]),
+}
+SEEN = {
+    "ethos-u": _LSTM,
+    "ethos-u85": _LSTM,
+    "tflite-gpu": {"DEPTHWISE_CONV_2D": Operator(taken=["float32", "float16", "int8", "uint8"])},
+    "xnnpack": _OF_MODELS,
+}
+"""Operators that are taken in larger models; alone they are not, or could not be written."""
 
 
 class Case(NamedTuple):
@@ -229,8 +241,8 @@ def table(name: str, known: Mapping[tuple[str, str, str], str]) -> dict[str, Ope
             found[op].refused.setdefault(form, refused)
     for op, entry in found.items():
         entry.at = _varied_input(op)
-    for op, types in SEEN.get(name, {}).items():
-        found[op] = Operator(accepted=1, taken=types, tried=found[op].tried)
+    for op, seen in SEEN.get(name, {}).items():
+        found[op] = replace(seen, accepted=1, tried=[*found[op].tried, *seen.tried])
     return dict(found)
 
 

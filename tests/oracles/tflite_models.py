@@ -129,6 +129,24 @@ TEXTS: Mapping[str, str] = {
         EXPAND_DIMS (a, axis) => (b)
         ADD (b, b) => (y) {{fused_activation_function=NONE}} v2
         """,
+    "streaming": f"""
+        main (x) => (y)
+        x int8[1,1,8] {_Q}
+        h resource[]
+        r int8[1,4,8] {_Q}
+        a int8[1,5,8] {_Q}
+        s int32[3] = 0 -4 0
+        e int32[3] = 0 0 8
+        t int32[3] = 1 1 1
+        n int8[1,4,8] {_Q}
+        y int8[1,5,8] {_Q}
+        VAR_HANDLE () => (h) {{shared_name="history"}}
+        READ_VARIABLE (h) => (r)
+        CONCATENATION (r, x) => (a) {{axis=1 fused_activation_function=NONE}}
+        STRIDED_SLICE (a, s, e, t) => (n) {{begin_mask=5 end_mask=7}}
+        ASSIGN_VARIABLE (h, n) => ()
+        ADD (a, a) => (y) {{fused_activation_function=NONE}}
+        """,
     "selected": f"""
         main (c, x) => (y)
         c bool[1,4,4,8]
@@ -154,6 +172,7 @@ PARTS: Mapping[str, Mapping[str, list[int]]] = {
         "block": [6], "float": [7], "open batch": [6], "float border": [3], "around": [1, 1],
         "three times": [1, 1], "bilinear": [1], "forked": [2, 1], "concatenated": [2],
         "depthwise of stride 4": [1], "strided slice": [1], "expanded": [1, 1], "selected": [1],
+        "streaming": [6],
     },
     "SM8650": {
         "block": [7], "float": [7], "open batch": [7], "float border": [3], "around": [3],

@@ -33,25 +33,25 @@ class TFLiteJudge(NodeJudge):
     def removes(self, node: Node) -> bool:
         if self._placing.widens_constants and node.op_type in _WIDENERS:
             given = node.input(0)
-            return given is not None and given.is_constant
+            return given is not None and self.is_frozen(given)
         return node.op_type in self._removed
 
     def is_frozen(self, value: Value) -> bool:
         """Return True for constants, also if they are widened when the model is loaded."""
         if super().is_frozen(value):
             return True
-        source = value.producer.input(0) if value.producer is not None else None
-        return (
-            source is not None
-            and value.producer is not None
-            and value.producer.op_type in _WIDENERS
-            and super().is_frozen(source)
-        )
+        maker = value.producer
+        if maker is None or maker.op_type not in _WIDENERS:
+            return False
+        source = maker.input(0)
+        return source is not None and self.is_frozen(source)
 
     def refusal(self, node: Node) -> NotTaken | None:
-        op = node.op_type
-        if node.domain != DOMAIN or not self._table.takes(op):
+        op = f"{node.domain}.{node.op_type}".removeprefix(f"{DOMAIN}.")
+        if not self._table.takes(op):
             return self._refused_alone(node)
+        if node.domain != DOMAIN:
+            return None
         return self._type(node) or self._refused_form(op, node)
 
     def _refused_alone(self, node: Node) -> NotTaken | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from modellint.formats.tflite.facts import tflite_facts
 from modellint.formats.tflite.reader import read
-from modellint.model import Value
+from modellint.model import Node, Value
 from modellint.runtimes.delegated import Delegated, parts_of, tell_parts
 from modellint.runtimes.probe import Tell
 
@@ -31,9 +31,32 @@ def delegated(path: Path) -> Delegated:
         return Delegated(error=str(error))
     model = read(path)
     values = tflite_facts(model).tensors[model.graph]
-    parts = tuple(parts_of(_borders(listed, values)))
+    borders = list(_borders(listed, values))
+    found = zip(parts_of(borders), borders, strict=True)
+    parts = tuple(_with_ends(part, *border) for part, border in found)
     taken = {id(node) for part in parts for node in part}
     return Delegated(parts, tuple(node for node in model.graph.nodes if id(node) not in taken))
+
+
+def _with_ends(
+    part: tuple[Node, ...], reads: Collection[Value], writes: Collection[Value]
+) -> tuple[Node, ...]:
+    """Add nodes that lead to no result of the part, such as the assignment of a variable.
+
+    If a value that the part reads has one reader, that is in the part; so are all readers of a
+    value that the part makes and does not write.
+    """
+    written = {id(value) for value in writes}
+    members = {id(node): node for node in part}
+    found = [value.consumers[0].node for value in reads if len(value.consumers) == 1]
+    pending = [*part, *(node for node in found if id(node) not in members)]
+    while pending:
+        node = pending.pop()
+        members[id(node)] = node
+        made = (value for value in node.outputs if value is not None and id(value) not in written)
+        readers = [use.node for value in made for use in value.consumers]
+        pending += [reader for reader in readers if id(reader) not in members]
+    return tuple(sorted(members.values(), key=lambda node: node.index))
 
 
 def _borders(
