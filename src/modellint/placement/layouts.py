@@ -38,7 +38,7 @@ _OPERANDS = 2
 BLOCK = 4
 """Elements that the NPU keeps together; rows of another number are rearranged on the CPU."""
 LONGEST = 4
-"""Most nodes between the projection of an attention's values and the product that reads them."""
+"""Most nodes between an attention's product and what makes its weights, or projects its values."""
 
 
 class LayoutJudge(NodeJudge):
@@ -123,8 +123,11 @@ def _moves_uneven_values(facts: Facts, node: Node) -> bool:
 def _is_weighed(product: Node) -> bool:
     """Return True for the product of an attention's weights with its values."""
     value = product.input(0)
-    while value is not None and value.producer is not None and value.producer.op_type in _SAME:
-        value = value.producer.input(0)
+    for _ in range(LONGEST):
+        maker = value.producer if value is not None else None
+        if maker is None or maker.op_type not in _SAME:
+            break
+        value = maker.input(0)
     return value is not None and value.producer is not None and value.producer.op_type in _SOFTMAX
 
 

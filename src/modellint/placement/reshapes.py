@@ -7,13 +7,15 @@ more than one of those (onnxruntime/core/optimizer/reshape_fusion.cc, version 1.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 
 from modellint.analysis.duplicates import Repeated
 from modellint.analysis.folding import folding
 from modellint.forms.facts import Facts
-from modellint.model import Node, Value
+from modellint.model import Model, Node, Value
 from modellint.operators import Trait, having, with_input
+from modellint.targets.deployment import Deployment
 
 _RESHAPES = having(Trait.RESHAPES).keys() & with_input("shape").keys()
 _JOINS = having(Trait.CONCATENATES)
@@ -24,13 +26,12 @@ _STAYS, _COMPUTED = 0, -1
 
 def shape_makers(facts: Facts) -> frozenset[int]:
     """Return the ids of nodes that only compute shapes of which constants are made."""
-    found: set[int] = set()
-    repeated = _Repeated(facts)
+    unread, repeated = _Unread(), _Repeated(facts)
     for node in facts.model.graph.ordered:
         joint = repeated.only_shape_of(node)
         if joint is not None and _is_stored(facts, node, joint):
-            _add_unread(joint, found)
-    return frozenset(found)
+            unread.add(joint)
+    return frozenset(unread.ids)
 
 
 class _Repeated:
@@ -42,6 +43,8 @@ class _Repeated:
         for node in facts.model.graph.ordered:
             if id(node) in self._first:
                 self._later[id(self._first[id(node)])].append(node)
+        self._readers: dict[int, Node | None] = {}
+        """The only readers of nodes and of those like them, by the nodes' ids."""
 
     def only_shape_of(self, node: Node) -> Node | None:
         """Return what joins the shape of a Reshape, if nothing else reads it."""
@@ -50,11 +53,52 @@ class _Repeated:
         if joint is None or joint.op_type not in _JOINS or node.get_int("allowzero", 0):
             return None
         first = self._first.get(id(joint), joint)
+        if id(first) not in self._readers:
+            self._readers[id(first)] = self._only_reader(first)
+        return joint if self._readers[id(first)] is node else None
+
+    def _only_reader(self, first: Node) -> Node | None:
         alike = [value for each in (first, *self._later[id(first)]) for value in each.outputs]
-        readers = [use.node for value in alike if value is not None for use in value.consumers]
-        is_read = any(value is not None and value.is_output for value in alike)
-        others = [each for each in readers if each is not node and id(each) not in self._first]
-        return None if is_read or others else joint
+        readers: dict[int, Node] = {}
+        for value in filter(None, alike):
+            if value.is_output:
+                return None
+            readers |= {
+                id(use.node): use.node for use in value.consumers if id(use.node) not in self._first
+            }
+        return next(iter(readers.values())) if len(readers) == 1 else None
+
+
+class _Unread:
+    """Nodes that nothing reads any more."""
+
+    def __init__(self) -> None:
+        self.ids: set[int] = set()
+        self._left: dict[int, float] = {}
+        """How often nodes are still read, by their ids."""
+
+    def add(self, node: Node) -> None:
+        """Add a node, and what computes its inputs and nothing else."""
+        waiting = [node]
+        while waiting:
+            each = waiting.pop()
+            self.ids.add(id(each))
+            makers = [value.producer for value in each.inputs if value is not None]
+            waiting += [maker for maker in makers if maker is not None and self._is_left(maker)]
+
+    def _is_left(self, maker: Node) -> bool:
+        """Count one reader less, and return True if it was the last."""
+        left = self._left.get(id(maker))
+        left = (_reads(maker) if left is None else left) - 1
+        self._left[id(maker)] = left
+        return not left
+
+
+def _reads(node: Node) -> float:
+    """Return how often a node's results are read, without end if the model returns one."""
+    results = [value for value in node.outputs if value is not None]
+    is_returned = any(value.is_output for value in results)
+    return math.inf if is_returned else sum(len(value.consumers) for value in results)
 
 
 def _is_stored(facts: Facts, node: Node, joint: Node) -> bool:
@@ -106,22 +150,9 @@ def _have_same_dim(facts: Facts, one: Value, other: Value, place: int) -> bool:
         return True
     shapes = facts.shape(one) or (), facts.shape(other) or ()
     dims = {shape[place] if place < len(shape) else None for shape in shapes}
-    names = {dim for value in facts.model.fed for dim in value.declared_shape or ()}
-    return len(dims) == 1 and all(isinstance(dim, int) or dim in names - {None} for dim in dims)
+    names = facts.analysis(_declared_names)
+    return len(dims) == 1 and all(isinstance(dim, int) or dim in names for dim in dims)
 
 
-def _add_unread(node: Node, found: set[int]) -> None:
-    """Add a node, and what computes its inputs and nothing else."""
-    found.add(id(node))
-    waiting = list(node.inputs)
-    while waiting:
-        value = waiting.pop()
-        maker = value.producer if value is not None else None
-        results = [each for each in maker.outputs if each is not None] if maker is not None else []
-        is_read = any(
-            each.is_output or any(id(use.node) not in found for use in each.consumers)
-            for each in results
-        )
-        if maker is not None and id(maker) not in found and not is_read:
-            found.add(id(maker))
-            waiting += maker.inputs
+def _declared_names(model: Model, deployment: Deployment) -> frozenset[object]:
+    return frozenset(dim for value in model.fed for dim in value.declared_shape or ()) - {None}
