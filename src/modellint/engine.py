@@ -233,7 +233,7 @@ class _Linting:
             path=self.opened.shown,
             location=_location(place),
             why=fill(rule.why, words),
-            fix=fill(rule.fix, words),
+            fix=fill(rule.fixes.get(hit.variant, rule.fix), words),
             runtime=deployment.runtime if deployment and by_runtime else None,
             target=target,
             confidence=hit.confidence or rule.confidence,

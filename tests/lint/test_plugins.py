@@ -106,6 +106,10 @@ def test_other_files_of_the_folder_are_data(folder: Path) -> None:
             "OWN001-a-relu.toml: match: variant 'other' is not in [messages]",
         ),
         (
+            PATTERN + '[fixes]\nother = "Do."',
+            "OWN001-a-relu.toml: fixes: 'other' is not in [messages]",
+        ),
+        (
             PATTERN.replace('report = "y"', 'report = "y"\nstopped = ["onnxruntime"]'),
             "OWN001-a-relu.toml: match: stopped 'onnxruntime' is not in [fused_by]",
         ),

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from modellint.runtimes.iree import probe as iree
 from modellint.runtimes.mnn import probe as mnn
 from modellint.runtimes.probe import Remark
+from tests.samples import lint_json
+from tests.support import save
 
 STARTS = """The device supports: i8sdot:0, fp16:0, i8mm: 0, sve2: 0, sme2: 0
 Start to Convert Other Model Format To MNN Model..., target version: 3.6
@@ -52,3 +58,20 @@ def test_iree_says_why_it_has_no_code_for_a_device() -> None:
     text = "failed to legalize operation 'arith.remsi' that was explicitly marked illegal"
     assert iree.reason_in(SHADERLESS) == ("/NonZero", text)
     assert iree.reason_in("no error line\nand more") == ("", "no error line")
+
+
+@pytest.mark.parametrize(
+    ("opset", "node", "told", "fix"),
+    [
+        (11, "y = Unsqueeze <axes = [0]> (x)", "converts Unsqueeze from opset 13", "Convert the"),
+        (17, "y = AffineGrid (x)", "cannot convert AffineGrid", "Export the node as"),
+    ],
+)
+def test_a_refusal_is_put_right_by_what_helps_the_runtime(
+    opset: int, node: str, told: str, fix: str, tmp_path: Path
+) -> None:
+    head = f'<ir_version: 7, opset_import: ["" : {opset}]> m (float[3] x) => (float[n] y)'
+    path = save(f"{head} {{ {node} }}", tmp_path / "m.onnx")
+    (found,) = lint_json(path, "--runtime", "iree", "--select", "CMP009")["findings"]
+    assert told in found["message"]
+    assert found["fix"].startswith(fix)

@@ -56,7 +56,7 @@ def test_a_name_with_braces_is_left_as_it_is() -> None:
 
 def test_the_texts_of_all_rules_can_be_filled() -> None:
     for rule in load_rules(plugins=False).values():
-        for text in (*rule.wordings, rule.why, rule.fix, rule.note):
+        for text in (*rule.wordings, *rule.all_fixes, rule.why, rule.note):
             assert mistake_in(text) is None, rule.code
 
 

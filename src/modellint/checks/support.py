@@ -98,10 +98,14 @@ def _calls(context: Context, table: Support) -> Iterator[Hit]:
     for graph in context.graphs():
         for op, nodes in graph.by_op.items():
             first = nodes[0]
-            is_call = context.model.function_of(first) is not None
             name = first.op_type if _goes_by_type_alone(context) else op
-            if is_call and first.domain not in STANDARD_DOMAINS[:2] and not table.takes(name):
+            if _is_call(context, first) and not table.takes(name):
                 yield from (by_table(context, table, node, variant="function") for node in nodes)
+
+
+def _is_call(context: Context, node: Node) -> bool:
+    is_function = context.model.function_of(node) is not None
+    return is_function and node.domain not in STANDARD_DOMAINS[:2]
 
 
 def _unlisted(context: Context, table: Support, asked: Mapping[str, list[Node]]) -> Iterator[Hit]:
@@ -242,12 +246,16 @@ def _of_other_domains(context: Context) -> dict[str, list[Node]]:
 
 
 def _by_type(context: Context, table: Support) -> dict[str, list[Node]]:
-    """Return nodes outside of functions, by name alone where the table has an operator of it."""
+    """Return nodes outside of functions that call none, by the names that tables give them.
+
+    These are without a domain where the table has such an operator.
+    """
     found: dict[str, list[Node]] = {}
     for graph in context.model.graphs():
         for op, nodes in graph.by_op.items():
             name = nodes[0].op_type
-            found.setdefault(name if name in table.operators else op, []).extend(nodes)
+            if not _is_call(context, nodes[0]):
+                found.setdefault(name if name in table.operators else op, []).extend(nodes)
     return found
 
 

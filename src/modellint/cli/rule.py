@@ -73,7 +73,7 @@ def _explanation(rule: Rule, width: int) -> Iterator[str]:
     yield from _wrapped(rule.summary, width, "")
     yield from _section("Messages", rule.wordings, width)
     yield from _section("Why", [rule.why], width)
-    yield from _section("Fix", [rule.fix], width)
+    yield from _section("Fix", rule.all_fixes, width)
     if rule.fused_by:
         answers = [f"{runtime}: {fuser.answer}" for runtime, fuser in rule.fused_by.items()]
         yield from _section("Fused by", answers, width)

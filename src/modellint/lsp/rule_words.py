@@ -70,7 +70,7 @@ _OF_NAMED: Mapping[str, type] = {"options": Option, "fused_by": Fuser}
 
 
 def headers() -> Iterator[Word]:
-    for name in ("match", "autofix", "options", "fused_by", "messages"):
+    for name in ("match", "autofix", "options", "fused_by", "messages", "fixes"):
         yield Word(name, kind=PROPERTY)
     for name in ("examples.invalid", "examples.valid"):
         yield Word(name, "[[ ]]", kind=PROPERTY)

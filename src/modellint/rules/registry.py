@@ -132,10 +132,16 @@ def _require_texts(rule: Rule, path: Path) -> None:
             raise _error(path, f"{key} has control characters: {shown}", *key.split("."))
     texts = {"message": rule.message, "why": rule.why, "fix": rule.fix, "note": rule.note}
     texts |= {f"messages.{variant}": text for variant, text in rule.messages.items()}
+    texts |= {f"fixes.{variant}": text for variant, text in rule.fixes.items()}
     for key, text in texts.items():
         mistake = mistake_in(text)
         if mistake is not None:
             raise _error(path, f"{key}: {mistake}", *key.split("."))
+    for variant in rule.fixes:
+        if variant not in rule.messages:
+            hint = did_you_mean(variant, rule.messages)
+            text = f"fixes: {variant!r} is not in [messages]"
+            raise _error(path, text + (f"; {hint}" if hint else ""), "fixes", variant)
 
 
 def _strings(table: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -182,6 +182,8 @@ class Rule:
     sources: tuple[str, ...] = ()
     messages: Mapping[str, str] = field(default_factory=dict)
     """Messages of variants."""
+    fixes: Mapping[str, str] = field(default_factory=dict)
+    """How to fix what variants report, if not by `fix`."""
     note: str = ""
     """Annotation under the offending row of the frame."""
     reads: tuple[Capability, ...] = (Capability.GRAPH,)
@@ -240,6 +242,10 @@ class Rule:
     def wordings(self) -> tuple[str, ...]:
         return (self.message, *self.messages.values())
 
+    @property
+    def all_fixes(self) -> tuple[str, ...]:
+        return (self.fix, *self.fixes.values())
+
     def info(self) -> RuleInfo:
         return RuleInfo(
             code=self.code,
@@ -257,7 +263,8 @@ class Rule:
         """Return the rule's page, for the documentation, `modellint rule` and SARIF's help."""
         parts = [f"# {self.name} ({self.code})", self.summary, self._traits()]
         parts += ["## Messages", *(f"> {as_prose(text)}" for text in self.wordings)]
-        parts += ["## Why", as_prose(self.why), "## How to fix it", as_prose(self.fix)]
+        parts += ["## Why", as_prose(self.why), "## How to fix it"]
+        parts += map(as_prose, self.all_fixes)
         if self.fused_by:
             parts += ["## Fused by", "\n".join(self._fuser_lines())]
         if self.options:
