@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from modellint.runtimes.iree import probe as iree
 from modellint.runtimes.mnn import probe as mnn
@@ -75,3 +78,15 @@ def test_a_refusal_is_put_right_by_what_helps_the_runtime(
     (found,) = lint_json(path, "--runtime", "iree", "--select", "CMP009")["findings"]
     assert told in found["message"]
     assert found["fix"].startswith(fix)
+
+
+def test_iree_infers_types_without_large_weights_and_keeps_them() -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    m (float[1,600] x) => (float[a,b] y) { y = MatMul (x, w) }"""
+    model = onnx.parser.parse_model(text)
+    weight = numpy_helper.from_array(np.ones((600, 600), np.float32), "w")
+    model.graph.initializer.append(weight)
+    found = iree.inferred(model)
+    assert not model.graph.initializer[0].raw_data
+    assert found.graph.initializer[0] == weight
+    assert [dim.dim_value for dim in found.graph.output[0].type.tensor_type.shape.dim] == [1, 600]

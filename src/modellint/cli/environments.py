@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PACKAGES = (names("  package"), names("version"), figures("download"), names("license"))
 ABSENT, OUTDATED, PRESENT = "not set up", "outdated", "set up"
 STYLES = {ABSENT: FAIR, OUTDATED: FAIR, PRESENT: GOOD}
-LISTED = (names("name"), names("runtime"), names("version"), names("state"), figures("size"))
+LISTED = (names("name"), names("runtime"), names("version"), names("state"))
 
 
 def set_up(wanted: Sequence[str], agreed: bool) -> int:
@@ -102,15 +102,10 @@ def _listed(setup: EnvironmentSetup) -> Row:
     from modellint.probes.setup import bytes_of
 
     state = _state(setup)
-    size = int(setup.environment.megabytes * 1e6)
-    shown = f"{format_bytes(size)} to load" if state == ABSENT else ""
-    return [
-        setup.name,
-        setup.title,
-        setup.environment.version,
-        Text(state, STYLES[state]),
-        shown or format_bytes(bytes_of(setup.folder)),
-    ]
+    is_absent = state == ABSENT
+    size = int(setup.environment.megabytes * 1e6) if is_absent else bytes_of(setup.folder)
+    shown = f"{format_bytes(size)} to load" if is_absent else f"{state}, {format_bytes(size)}"
+    return [setup.name, setup.title, setup.environment.version, Text(shown, STYLES[state])]
 
 
 def _state(setup: EnvironmentSetup) -> str:

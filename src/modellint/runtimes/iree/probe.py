@@ -28,6 +28,8 @@ CPUS = {
 """Options of the compiler, by the architecture that it compiles for."""
 NO_LOWERING = "IREE has no lowering for it, in this form and operator set"
 MOST_WORDS = 300
+LARGE = 1 << 20
+"""Bytes from which on the elements of a weight tell nothing about shapes."""
 _FAILED = re.compile(
     r'error: (?:loc\()?(?:"(?P<node>[^"]*)"\)?: )?failed to legalize operation \'torch\.operator\''
     r'.*?name = "onnx\.(?P<op>\w+)"',
@@ -102,6 +104,8 @@ def loaded(source: bytes | Path) -> Any:
     onnx = import_module("onnx")
     try:
         return onnx.load_from_string(source) if isinstance(source, bytes) else onnx.load(source)
+    except MemoryError:
+        raise
     except Exception as error:  # of onnx and protobuf, with no common base class
         raise RefusedError(_of_exception(error)) from None
 
@@ -111,9 +115,8 @@ def lowered(model: Any, passes: str = LOWERING, context: Any = None) -> Any:
     ir = import_module("iree.compiler.ir")
     importer = import_module("iree.compiler.extras.onnx_importer")
     manager = import_module("iree.compiler.passmanager").PassManager
-    inference = import_module("onnx.shape_inference")
     try:
-        info = importer.ModelInfo(inference.infer_shapes(model, data_prop=True))
+        info = importer.ModelInfo(inferred(model))
         module = info.create_module(context=context or ir.Context()).operation
         importer.NodeImporter.define_function(info.main_graph, module).import_all()
         module.verify()
@@ -121,9 +124,29 @@ def lowered(model: Any, passes: str = LOWERING, context: Any = None) -> Any:
             manager.parse(passes).run(module)
     except (ir.MLIRError, importer.OnnxImportError) as error:
         raise RefusedError(remark_of(str(error))) from None
+    except MemoryError:
+        raise
     except Exception as error:  # of the importer and of onnx, with no common base class
         raise RefusedError(_of_exception(error)) from None
     return module
+
+
+def inferred(model: Any) -> Any:
+    """Return a model with the types that can be inferred; it takes the large weights out of it.
+
+    With them, a model of 2 GiB is no message that can be passed on.
+    """
+    inference = import_module("onnx.shape_inference")
+    taken = {}
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) >= LARGE:
+            taken[tensor.name] = tensor.raw_data
+            tensor.ClearField("raw_data")
+    found = inference.infer_shapes(model, data_prop=True)
+    for tensor in found.graph.initializer:
+        if tensor.name in taken:
+            tensor.raw_data = taken.pop(tensor.name)
+    return found
 
 
 def compiled(
