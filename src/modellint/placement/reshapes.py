@@ -75,7 +75,7 @@ class _Unread:
     def __init__(self) -> None:
         self.ids: set[int] = set()
         self._left: dict[int, float] = {}
-        """How often nodes are still read, by their ids."""
+        """Number of times that nodes are still read, by their ids."""
 
     def add(self, node: Node) -> None:
         """Add a node, and what computes its inputs and nothing else."""

@@ -183,7 +183,7 @@ class Rule:
     messages: Mapping[str, str] = field(default_factory=dict)
     """Messages of variants."""
     fixes: Mapping[str, str] = field(default_factory=dict)
-    """How to fix what variants report, if not by `fix`."""
+    """Other texts than `fix`, for variants."""
     note: str = ""
     """Annotation under the offending row of the frame."""
     reads: tuple[Capability, ...] = (Capability.GRAPH,)
