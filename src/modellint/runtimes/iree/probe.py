@@ -134,7 +134,7 @@ def lowered(model: Any, passes: str = LOWERING, context: Any = None) -> Any:
 def inferred(model: Any) -> Any:
     """Return a model with the types that can be inferred; it takes the large weights out of it.
 
-    With them, a model of 2 GiB is no message that can be passed on.
+    With them, a model of 2 GiB cannot be passed on as one message.
     """
     inference = import_module("onnx.shape_inference")
     taken = {}
