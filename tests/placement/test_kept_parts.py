@@ -25,6 +25,8 @@ CEIL (a) => (b)
 RELU (b) => (c)
 RELU (c) => (y)
 """
+MANY = 1_500
+"""Steps that are too many for a call within each."""
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,24 @@ def test_one_part_is_taken(runtime: str, taken: list[int], words: str, tmp_path:
     (part,) = found.accelerated
     assert [node.index for node in part.nodes] == taken
     assert any(words in refusal.words for refusal in found.refusals.values())
+
+
+@pytest.mark.parametrize(
+    ("stored", "nodes"),
+    [("w float16[4] = 0", [MANY]), ("w float16[4]", [*range(MANY + 1)])],
+)
+def test_constants_are_widened_in_any_number_of_steps(
+    stored: str, nodes: list[int], tmp_path: Path
+) -> None:
+    values = [f"v{at} float32[4]" for at in range(MANY)]
+    steps = [f"DEQUANTIZE (v{at}) => (v{at + 1})" for at in range(MANY - 1)]
+    ends = ["DEQUANTIZE (w) => (v0)", *steps, f"ADD (x, v{MANY - 1}) => (y)"]
+    lines = ["main (x, w) => (y)", "x float32[4]", "y float32[4]", stored, *values, *ends]
+    path = tmp_path / "model.tflite"
+    path.write_bytes(encode("\n".join(lines)))
+    found = placement(read_model(path), Deployment(runtime="tflite-gpu"))
+    assert found is not None
+    assert [node.index for node in found.nodes] == nodes
 
 
 def test_a_runtime_of_other_files_says_which_it_loads(tmp_path: Path) -> None:

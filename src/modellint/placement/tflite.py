@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 from modellint.formats.tflite import DOMAIN
 from modellint.forms.forms import refused_form
@@ -38,13 +39,18 @@ class TFLiteJudge(NodeJudge):
 
     def is_frozen(self, value: Value) -> bool:
         """Return True for constants, also if they are widened when the model is loaded."""
-        if super().is_frozen(value):
-            return True
-        maker = value.producer
-        if maker is None or maker.op_type not in _WIDENERS:
-            return False
-        source = maker.input(0)
-        return source is not None and self.is_frozen(source)
+        return super().is_frozen(value) or id(value) in self._widened
+
+    @cached_property
+    def _widened(self) -> set[int]:
+        """Return the ids of values that constants become in one step or several."""
+        found: set[int] = set()
+        for graph in self._model.graphs():
+            for node in graph.ordered:
+                source = node.input(0) if node.op_type in _WIDENERS else None
+                if source is not None and (id(source) in found or super().is_frozen(source)):
+                    found.update(id(value) for value in node.outputs if value is not None)
+        return found
 
     def refusal(self, node: Node) -> NotTaken | None:
         op = f"{node.domain}.{node.op_type}".removeprefix(f"{DOMAIN}.")
