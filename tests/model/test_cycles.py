@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
+from onnx import helper
 
 from modellint.formats import read_model
 from modellint.model import Model, Node
@@ -38,6 +40,22 @@ def test_cycles_are_cut_and_reported(text: str, tmp_path: Path) -> None:
     assert not loops(model)
     assert [each.kind for each in model.problems] == ["unsorted-graph"]
     assert all(value is None or value.name for node in model.nodes() for value in node.outputs)
+
+
+def test_what_comes_back_many_times_is_looked_through_once(tmp_path: Path) -> None:
+    """One node reads the results of all that wait for it, another one all of its own."""
+    number = 12_000
+    rows = [helper.make_node("Relu", [f"v{at + 1}"], [f"v{at}"]) for at in range(number)]
+    rows.append(helper.make_node("Sum", [f"v{at}" for at in range(number)], [f"v{number}"]))
+    own = [f"w{at}" for at in range(number)]
+    rows.append(helper.make_node("SplitToSequence", own, own))
+    proto = helper.make_model(helper.make_graph(rows, "m", [], []), ir_version=8)
+    path = save(proto, tmp_path / "m.onnx")
+    start = time.process_time()
+    model = read_model(path)
+    assert time.process_time() - start < 3
+    last, around = model.graph.nodes[-2:]
+    assert not any(value.producer for value in (*last.read, *around.read))
 
 
 def test_edges_of_a_graph_that_is_only_unsorted_stay(tmp_path: Path) -> None:

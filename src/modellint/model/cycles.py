@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modellint.model.graph import Graph, Node, Value
 from modellint.model.model import Model, Problem
@@ -14,9 +14,11 @@ def cut_cycles(model: Model) -> None:
     """Leave each value that a cycle comes back to without a maker; report an unsorted graph."""
     for graph in model.graphs(functions=True):
         if not _is_sorted(graph):
-            cut = [(node, value) for node, value in _closing(graph) if _cut(value)]
-            if cut and not any(each.kind == UNSORTED for each in model.problems):
-                model.problems.append(_unsorted(graph, *cut[0], len({node for node, _ in cut})))
+            closing = list(_closing(graph))
+            _cut(value for _, value in closing)
+            if closing and not any(each.kind == UNSORTED for each in model.problems):
+                nodes = len({node for node, _ in closing})
+                model.problems.append(_unsorted(graph, *closing[0], nodes))
 
 
 def _is_sorted(graph: Graph) -> bool:
@@ -25,36 +27,40 @@ def _is_sorted(graph: Graph) -> bool:
 
 def _closing(graph: Graph) -> Iterator[tuple[Node, Value]]:
     """Walk against the edges; iterate over the values read of nodes that wait for the reader."""
-    done: set[Node] = set()
+    seen: set[Node] = set()
+    waiting: set[Node] = set()
     for first in graph.nodes:
-        way = [(first, iter(first.sources))]
-        waiting = {first}
-        while way and first not in done:
+        entered = first if first not in seen else None
+        way: list[tuple[Node, Iterator[Node]]] = []
+        while entered is not None or way:
+            if entered is not None:
+                seen.add(entered)
+                waiting.add(entered)
+                way.append((entered, iter(entered.sources)))
+                yield from ((entered, each) for each in entered.read if each.producer in waiting)
             node, sources = way[-1]
-            for source in sources:
-                if source in waiting:
-                    yield from ((node, value) for value in node.read if value.producer is source)
-                elif source not in done:
-                    waiting.add(source)
-                    way.append((source, iter(source.sources)))
-                    break
-            else:
+            entered = next((each for each in sources if each not in seen), None)
+            if entered is None:
                 way.pop()
                 waiting.discard(node)
-                done.add(node)
 
 
-def _cut(value: Value) -> bool:
-    """Give the value's maker another one, which nothing reads; return False if it has none."""
-    maker = value.producer
-    if maker is None:
-        return False
-    unread = Value(value.name, value.graph)
-    unread.producer, unread.index = maker, value.index
-    unread.declare(value.declared_dtype, value.declared_shape)
-    maker.outputs = tuple(unread if each is value else each for each in maker.outputs)
-    value.producer = None
-    return True
+def _cut(values: Iterable[Value]) -> None:
+    """Give the values' makers others in their place, which nothing reads."""
+    unread = {value: _twin(value) for value in values}
+    for maker in {value.producer for value in unread}:
+        if maker is not None:
+            outputs = (each if each is None else unread.get(each, each) for each in maker.outputs)
+            maker.outputs = tuple(outputs)
+    for value in unread:
+        value.producer = None
+
+
+def _twin(value: Value) -> Value:
+    twin = Value(value.name, value.graph)
+    twin.producer, twin.index = value.producer, value.index
+    twin.declare(value.declared_dtype, value.declared_shape)
+    return twin
 
 
 def _unsorted(graph: Graph, node: Node, value: Value, nodes: int) -> Problem:
