@@ -6,7 +6,9 @@ The models in `tests/data/tensorflow` are from `tools/record_tensorflow.py`.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +19,18 @@ from modellint.analysis.cost import cost
 from modellint.analysis.shapes import DeployedTypes
 from modellint.formats import read_model
 from modellint.formats.problems import MalformedError
-from modellint.formats.protobuf import FieldBudget, FieldSpan, FileWindow, Message
+from modellint.formats.protobuf import (
+    LENGTH,
+    WINDOW,
+    FieldBudget,
+    FieldSpan,
+    FileWindow,
+    Message,
+    message_of,
+    write_varint,
+)
 from modellint.formats.savedmodel.bodies import StatedNode
+from modellint.formats.savedmodel.encoding import check_encoding
 from modellint.formats.savedmodel.facts import SavedModelFacts, TensorInfo, saved_model_facts
 from modellint.formats.savedmodel.notation import encode, field
 from modellint.formats.savedmodel.sizes import SavedModelSizes
@@ -214,6 +226,21 @@ def test_text_that_tensorflow_refuses_is_damage_wherever_it_is(
     assert (problem.kind, problem.facts["offset"]) == ("corrupt", at)
 
 
+def test_a_name_as_long_as_a_file_is_not_read(tmp_path: Path) -> None:
+    long, path = 1 << 31, tmp_path / "saved_model.pb"
+    start, size = b"", long
+    for number in (1, 1, 2, 2):  # name, node, graph, graph with its signatures
+        start = bytes([number << 3 | LENGTH]) + write_varint(size) + start
+        size = long + len(start)
+    path.write_bytes(start)
+    os.truncate(path, size)
+    tracemalloc.start()
+    with message_of(path) as message:
+        check_encoding(message, "tensorflow.SavedModel")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    tracemalloc.stop()
+
+
 def test_errors_in_a_large_file_name_places_in_it(tmp_path: Path) -> None:
     path = tmp_path / "m.pb"
     path.write_bytes(b"1234\x08\xff\xff")
@@ -221,6 +248,22 @@ def test_errors_in_a_large_file_name_places_in_it(tmp_path: Path) -> None:
         message = Message(FileWindow(file, 7), FieldSpan(4, 3))
         with pytest.raises(MalformedError, match="at byte 7"):
             assert message.fields
+
+
+def test_a_stated_attribute_is_kept_for_where_it_is_stated_again(tmp_path: Path) -> None:
+    """To go back to the first place each time read a large graph once for each node."""
+    path = tmp_path / "m.pb"
+    attribute = field(1, field(1, b"a") + field(2, field(1, field(1, b"text"))))
+    content = attribute + field(9, bytes(WINDOW)) + attribute
+    path.write_bytes(content)
+    with path.open("rb", buffering=0) as file:
+        window = FileWindow(file, len(content))
+        (_, first), (_, again) = Message(window, FieldSpan(0, len(content))).shared_entries(1, 8)
+        assert window[len(content) - 1]
+    nested = again.message(1)
+    assert first is again
+    assert nested is not None
+    assert nested.text(1) == "text"
 
 
 def test_a_node_counts_as_more_than_its_fields() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import time
 import zipfile
 from pathlib import Path
 
@@ -170,6 +171,29 @@ def test_a_pickle_that_is_cut_has_the_imports_up_to_there(tmp_path: Path) -> Non
     shown = run_cli(str(path), "-o", "concise").stdout
     assert "imports posix.system and more" in shown
     assert "SEC001" in shown
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(b"\x80\x02K\x000" + b"N0" * 900_000 + b".", id="pickles"),
+        pytest.param(
+            b"\x80\x02ccollections\nOrderedDict\nq\x00]q\x01("
+            + b"](K\x01K\x02e" * 10_000
+            + b"e"
+            + b"h\x00h\x01\x85R" * 1000
+            + b".",
+            id="pairs",
+        ),
+    ],
+)
+def test_a_pickle_that_asks_for_much_work_is_given_up(tmp_path: Path, program: bytes) -> None:
+    path = tmp_path / "m.pkl"
+    path.write_bytes(program * 3)
+    start = time.process_time()
+    (problem,) = read_model(path).problems
+    assert problem.facts.get("part") == "unknown" or "more" in str(problem.facts["listed"])
+    assert time.process_time() - start < 10
 
 
 def test_a_large_checkpoint_is_read_without_its_weights(tmp_path: Path) -> None:

@@ -66,7 +66,24 @@ class FileWindow:
         return self._window[at]
 
 
-Buffer = bytes | FileWindow
+class Excerpt:
+    """A few bytes of a large file that stay in memory, under the places that they have in it."""
+
+    def __init__(self, content: bytes, start: int) -> None:
+        self._content = content
+        self._start = start
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> bytes: ...
+    def __getitem__(self, place: int | slice) -> int | bytes:
+        if isinstance(place, slice):
+            return self._content[place.start - self._start : place.stop - self._start]
+        return self._content[place - self._start]
+
+
+Buffer = bytes | FileWindow | Excerpt
 
 
 def read_varint(data: Buffer, position: int, end: int, base: int = 0) -> tuple[int, int]:
@@ -283,7 +300,8 @@ class Message:
             content = self.data[span.offset : span.end] if span.length <= SHORT_ENTRY else b""
             found = known.get(content)
             if found is None:
-                entry = self._nested(span)
+                data = Excerpt(content, span.offset) if content else self.data
+                entry = Message(data, span, self._depth + 1, self._budget)
                 value = entry.message(2)
                 if value is None:
                     continue

@@ -16,6 +16,7 @@ from modellint.formats.protobuf import (
     FIXED32,
     FIXED64,
     LENGTH,
+    LONGEST_TEXT,
     VARINT,
     WINDOW,
     Buffer,
@@ -27,6 +28,8 @@ from modellint.formats.protobuf import (
 
 MOST_CHECKED = 1 << 18
 """Fields that are looked at, about 0.2 s; a larger graph is checked as far as that."""
+_PAGE = 1 << 12
+"""Bytes of a text that take about as long as a field."""
 _SHORT, _MOST_KNOWN = 64, 1 << 14
 """Bytes of a message that is not checked again where it recurs, and how many are remembered."""
 _DEEPEST = 100
@@ -81,7 +84,9 @@ class _Encoding:
                 raise _damaged(f"a field of {length} bytes at byte {base + begin}", base + begin)
             inner = declared.get(field) if wire == LENGTH else None
             if inner == _TEXT:
-                _check_text(data[position : position + length], base + position)
+                self._left -= length // _PAGE
+                if length <= LONGEST_TEXT:
+                    _check_text(data[position : position + length], base + position)
             elif inner is not None:
                 self._check_nested(data, FieldSpan(position, length), inner, base, depth + 1)
             position += length

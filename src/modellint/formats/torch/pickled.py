@@ -6,6 +6,7 @@ they ask for: nothing is imported, and nothing is called.
 
 from __future__ import annotations
 
+import io
 import pickletools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,10 +16,9 @@ from modellint.formats.problems import MalformedError
 from modellint.formats.torch.facts import Import
 
 MOST_STEPS = 2_000_000
-"""Limit of instructions, a few seconds; a checkpoint with a tensor per instruction has fewer."""
+"""Limit of instructions, of all pickles of a file together, a few seconds; a checkpoint with a
+tensor per instruction has fewer."""
 
-MOST_PICKLES = 100
-"""Limit of pickles in one file."""
 _PROTO = b"\x80"
 
 Pairs = list[tuple[Any, Any]]
@@ -74,17 +74,18 @@ def imports_of(data: bytes) -> tuple[Sequence[Import], bool]:
     """
     machine, at = _Machine(), 0
     try:
-        for _ in range(MOST_PICKLES):
+        while not at or data[at : at + 1] == _PROTO:
             at = machine.run(data, at).end
-            if data[at : at + 1] != _PROTO:
-                return tuple(machine.imports), True
+        return tuple(machine.imports), True
     except MalformedError:
         pass
     return tuple(machine.imports), False
 
 
 def _instructions(data: bytes, start: int) -> Iterator[tuple[str, Any, int]]:
-    for opcode, argument, position in pickletools.genops(data[start:] if start else data):
+    stream = io.BytesIO(data)
+    stream.seek(start)
+    for opcode, argument, position in pickletools.genops(stream):
         yield opcode.name, argument, position or 0
 
 
@@ -93,18 +94,17 @@ class _Machine:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.imports: dict[Import, None] = {}
+        self._left = MOST_STEPS
 
     def run(self, data: bytes, start: int = 0) -> Pickled:
         """Carry out the pickle at an offset. Raises MalformedError."""
         opcodes: set[str] = set()
         try:
-            for steps, (opcode, argument, position) in enumerate(_instructions(data, start)):
-                if steps > MOST_STEPS:
-                    detail = f"a pickle of more than {MOST_STEPS} instructions"
-                    raise MalformedError("unsupported-format", detail, format="PyTorch")
+            for opcode, argument, position in _instructions(data, start):
+                self._count(1)
                 opcodes.add(opcode)
                 if opcode == "STOP":
-                    root, end = self.stack.pop(), start + position + 1
+                    root, end = self.stack.pop(), position + 1
                     return Pickled(root, tuple(self.imports), frozenset(opcodes), end)
                 self.step(opcode, argument)
         except (
@@ -117,6 +117,12 @@ class _Machine:
         ) as error:
             raise MalformedError("corrupt", f"its pickle is damaged ({error})") from error
         raise MalformedError("corrupt", "its pickle has no end")
+
+    def _count(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            detail = f"a pickle of more than {MOST_STEPS} instructions"
+            raise MalformedError("unsupported-format", detail, format="PyTorch")
 
     def step(self, opcode: str, argument: Any) -> None:
         if opcode in _PUSHES_ARGUMENT:
@@ -163,10 +169,19 @@ class _Machine:
         (top if isinstance(top, list) else top.elements).extend(items)
 
     def call(self, function: Any, arguments: Any) -> None:
-        pairs = _listed_pairs(arguments) if function == _ORDERED else None
+        pairs = self._listed_pairs(arguments) if function == _ORDERED else []
         built = Built(function, () if pairs else arguments)
-        built.pairs = pairs or []
+        built.pairs = pairs
         self.stack.append(built)
+
+    def _listed_pairs(self, arguments: Any) -> Pairs:
+        """Return the pairs that a dictionary is made of, as Python 2 stores ordered ones."""
+        match arguments:
+            case ([[_, _], *_] as items,):
+                self._count(len(items))  # each call may name the same list again
+                if all(isinstance(each, list) and len(each) == 2 for each in items):
+                    return [(key, value) for key, value in items]
+        return []
 
     def reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
@@ -176,14 +191,6 @@ class _Machine:
         state = self.stack.pop()
         if isinstance(self.stack[-1], Built):
             self.stack[-1].state = state
-
-
-def _listed_pairs(arguments: Any) -> Pairs | None:
-    """Return the pairs that a dictionary is made of, as Python 2 stores ordered ones."""
-    match arguments:
-        case ([[_, _], *_] as items,) if all(isinstance(x, list) and len(x) == 2 for x in items):
-            return [(key, value) for key, value in items]
-    return None
 
 
 def _stack_global(machine: _Machine) -> None:
