@@ -78,7 +78,23 @@ def test_a_folder_is_not_searched_for_them(folder: Path) -> None:
     assert "lint the exported program (.pt2)" in done.stdout
 
 
-def test_names_alone_make_none_of_them(tmp_path: Path) -> None:
-    for name in ("m.bin", "m.weights", "m.params", "m.index", "m.mnn", "model.json", "m.ftz"):
-        (tmp_path / name).write_bytes(b"no such file\n")
-        assert [each.kind for each in read_model(tmp_path / name).problems] == ["not-a-model"]
+STAND_INS = {
+    b"no such file\n": "not-a-model",
+    b"\n<!DOCTYPE html>\n<html>": "not-a-model",
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n": "lfs-pointer",
+    bytes(5000): "not-a-model",
+}
+
+
+@pytest.mark.parametrize(("content", "kind"), STAND_INS.items(), ids=range(len(STAND_INS)))
+def test_names_alone_make_none_of_them(tmp_path: Path, content: bytes, kind: str) -> None:
+    for name in (*FILES, "m.npz", "m.dlc", "m.nemo", "m.bin"):
+        (tmp_path / name).write_bytes(content)
+        assert [each.kind for each in read_model(tmp_path / name).problems] == [kind], name
+
+
+def test_a_pointer_in_place_of_a_shard_is_one(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_bytes(FILES["model.json"][1])
+    (tmp_path / "group1-shard1of2.bin").write_bytes(next(c for c in STAND_INS if b"lfs" in c))
+    problems = read_model(tmp_path / "group1-shard1of2.bin").problems
+    assert [each.kind for each in problems] == ["lfs-pointer"]

@@ -84,13 +84,19 @@ def _recognise(candidates: Iterable[Format], head: bytes, path: Path) -> Detecti
     """The first format whose content this is; a plugin's reader may fail to say."""
     for format in candidates:
         try:
-            if format.recognises(head, path):
+            if format.recognises(head, path) and (format.is_read or not _is_stand_in(head)):
                 return _recognised(format, path)
         except Exception as error:  # plugins may raise anything
             if format.is_named(path):
                 detail = f"the reader for {format.title} fails: {error}"
                 return Detection(format.name, None, "unreadable", {"detail": detail})
     return None
+
+
+def _is_stand_in(head: bytes) -> bool:
+    from modellint.formats.signatures import is_stand_in
+
+    return is_stand_in(head)
 
 
 def _detect_content(head: bytes, path: Path) -> Detection:

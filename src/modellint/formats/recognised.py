@@ -150,7 +150,7 @@ RECOGNISED = (
         "mediapipe-graph",
         "MediaPipe graph",
         "lint the .tflite files that it names",
-        _named(r"\.binarypb$"),
+        _begins(rb"\n[\x80-\xff]{0,4}[\0-\x7f][\n\x12]", r"\.binarypb$"),
         (".binarypb",),
     ),
     _other(
@@ -166,7 +166,7 @@ RECOGNISED = (
         "convert it with paddle2onnx, and lint the result",
         _either(
             _begins(rb"\n[\x80-\xff]{0,4}[\0-\x7f]\x08\0\x10\xff|\s*\{\s*\"base_code\"\s*:"),
-            _begins(rb"\0\0\0\0", r"\.pdiparams$"),
+            _begins(rb"\0{16,}[^\0]", r"\.pdiparams$"),
         ),
         (".pdmodel", ".pdiparams"),
     ),
@@ -192,7 +192,7 @@ RECOGNISED = (
         "Darknet model",
         "convert it to ONNX, and lint the result",
         _either(
-            _begins(rb"[\0-\x09]\0\0\0[\0-\x09]\0\0\0", r"\.weights$"),
+            _begins(rb"(?!\0{8})[\0-\x09]\0\0\0[\0-\x09]\0\0\0", r"\.weights$"),
             _begins(_text(r"\[net(work)?\]"), r"\.cfg$"),
         ),
         (".weights", ".cfg"),
@@ -205,7 +205,9 @@ RECOGNISED = (
         (".mnn",),
     ),
     _other("rknn", "RKNN model", _ORIGINAL, _magic(b"RKNN"), (".rknn",)),
-    _other("dlc", "Qualcomm DLC", _ORIGINAL, _begins(rb"PK\x03\x04|\0", r"\.dlc$"), (".dlc",)),
+    _other(
+        "dlc", "Qualcomm DLC", _ORIGINAL, _begins(rb"PK\x03\x04|\0+[^\0]", r"\.dlc$"), (".dlc",)
+    ),
     _other("hef", "Hailo HEF", _ORIGINAL, _magic(b"\x01HEF"), (".hef",)),
     _other(
         "executorch",
@@ -225,7 +227,7 @@ RECOGNISED = (
         "nemo",
         "NeMo archive",
         "unpack it, and lint the model_weights.ckpt in it, or export it to ONNX",
-        _named(r"\.nemo$"),
+        _begins(rb"\x1f\x8b|.{257}ustar", r"\.nemo$"),
         (".nemo",),
     ),
     _other(

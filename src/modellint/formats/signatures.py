@@ -70,6 +70,14 @@ def _textual(head: bytes) -> Facts | None:
     return {"detail": "text"} if not controls else None
 
 
+_web_page = _pattern(rb"\s*<(!doctype\s+html|html|head)\b", detail="a web page")
+
+
+def is_stand_in(head: bytes) -> bool:
+    """Return True for what is found where a download or checkout should have left a file."""
+    return lfs_facts(head) is not None or _web_page(head) is not None
+
+
 SIGNATURES: tuple[Signature, ...] = (
     Signature("lfs-pointer", lfs_facts),
     Signature("encrypted", _encrypted_zip),
@@ -87,7 +95,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("encrypted", _magic(b"-----BEGIN PGP MESSAGE", detail="a PGP message")),
     Signature("encrypted", _magic(b"$ANSIBLE_VAULT;", detail="an Ansible vault")),
     Signature("unsupported-format", _tensorrt),
-    Signature("not-a-model", _pattern(rb"\s*<(!doctype\s+html|html|head)\b", detail="a web page")),
+    Signature("not-a-model", _web_page),
     Signature("not-a-model", _pattern(rb"\s*<\?xml", detail="XML")),
     Signature("not-a-model", _pattern(rb'\s*[{\[]\s*["{\[}\]]', detail="JSON")),
     Signature("not-a-model", _magic(b"\x89HDF\r\n\x1a\n", detail="HDF5, but no model of Keras")),
