@@ -18,7 +18,7 @@ from onnx import numpy_helper
 
 from modellint.base.drafts import DAY, DRAFT, own_draft
 from modellint.base.files import open_regular
-from modellint.fixing.files import ENDING, Destination, fix_file
+from modellint.fixing.files import ENDING, STAGE, Destination, fix_file
 from modellint.fixing.rounds import Wanted
 from modellint.formats.onnx.edit.message import Copied
 from modellint.formats.onnx.edit.output import write_pieces
@@ -338,6 +338,14 @@ def test_drafts_of_another_container_stay_for_a_day(model: Path) -> None:
     assert fix_file(model, model.name, PLAN, Wanted(), Destination()).written
     assert new.exists()
     assert not old.exists()
+
+
+def test_folders_of_others_with_such_an_ending_stay(model: Path) -> None:
+    kept = model.parent / f"{DRAFT}back{STAGE}"
+    kept.mkdir()
+    os.utime(kept, times=(0, 0))
+    assert fix_file(model, model.name, PLAN, Wanted(), Destination()).written
+    assert kept.exists()
 
 
 SEEN_AT_EACH_STEP = """

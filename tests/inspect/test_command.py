@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,13 @@ def test_a_broken_file_fails_the_run_and_the_others_are_shown(tmp_path: Path) ->
     assert "unreadable  Not a model file" in result.stdout
     assert "ops         Relu 1" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_pickle_of_anything_cannot_be_inspected(tmp_path: Path) -> None:
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps({"a": complex(1, 2)}))
+    result = run_cli("inspect", "--isolated", tmp_path / "m.pkl")
+    assert result.exit_code == 1
+    assert "unreadable  The file is a Python pickle; loading it imports" in result.stdout
 
 
 def test_a_missing_file_is_a_mistake_in_the_command_line(tmp_path: Path) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import zlib
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from modellint.base.expressions import late
+
 DRAFT = ".modellint-"
 """Beginning of the names of files that are being written."""
 DAY = 24 * 60 * 60
 """Seconds after which a draft from elsewhere, whose process cannot be looked for, is abandoned."""
+
+_NAME = late(rf"{re.escape(DRAFT)}(?P<home>[0-9a-f]{{8}})-(?P<process>\d{{1,10}})-")
+"""What a draft's name begins with; all others are somebody else's files."""
 
 
 def own_draft() -> str:
@@ -25,10 +31,11 @@ def own_draft() -> str:
 
 def is_abandoned(draft: Path) -> bool:
     """Return True if no process writes a draft any more."""
-    home, _, rest = draft.name.removeprefix(DRAFT).partition("-")
-    process = rest.partition("-")[0]
-    if home == _home() and process.isdecimal():
-        return not _lives(int(process))
+    named = _NAME.match(draft.name)
+    if named is None:
+        return False
+    if named["home"] == _home():
+        return not _lives(int(named["process"]))
     with suppress(OSError):
         return time.time() - draft.lstat().st_mtime > DAY
     return False

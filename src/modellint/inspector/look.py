@@ -388,10 +388,15 @@ def _why_no_draft(model: Model) -> str:
     return "is not a language model, so it cannot draft"
 
 
+def _tells_anything(model: Model) -> bool:
+    """Return False for a file of which a reader knows nothing, such as a pickle of anything."""
+    return bool(model.tensors or model.metadata or model.capabilities - {Capability.METADATA})
+
+
 def _trouble(problem: Problem, opened: OpenModel, rules: Mapping[str, Rule]) -> Trouble:
     """Describe a problem of the file with the message of its rule."""
     model = opened.model
-    is_fatal = problem.fatal or not (model.tensors or model.capabilities)
+    is_fatal = problem.fatal or not _tells_anything(model)
     rule = next((rule for rule in rules.values() if rule.problem == problem.kind), None)
     if rule is None:
         return Trouble(None, problem.kind, f"{problem.kind}.", is_fatal)
