@@ -33,6 +33,7 @@ from modellint.rules.pattern.errors import WorkLimitError
 from modellint.rules.remark import internal_remark
 from modellint.rules.rule import Rule
 from modellint.runtimes import find_runtime
+from modellint.runtimes.runtime import Loading
 from modellint.session import OpenModel, Session
 from modellint.targets.deployment import ONLY_INPUT, Deployment
 from modellint.targets.profiles import only_input
@@ -175,12 +176,12 @@ class _Linting:
 
     def _problems(self, rule: Rule) -> list[Finding]:
         """Return findings about the file itself, errors unless all runtimes load it."""
-        tolerated = _is_tolerated(rule.problem, self.plan.deployments)
+        runtimes = [find_runtime(each.runtime or "") for each in self.plan.deployments]
+        loadings = [each.loading if each is not None else Loading() for each in runtimes]
         listing = _Listing(self, rule, None)
         hits = self.opened.problem_hits(rule)
         for hit in folded_problems(hits) if rule.together else hits:
-            severity = Severity.WARNING if tolerated else hit.severity
-            listing.add(replace(hit, severity=severity))
+            listing.add(replace(hit, severity=_severity(rule, hit, loadings)))
         return listing.findings()
 
     def _ask(self, question: Question, index: int) -> list[Finding]:
@@ -317,9 +318,13 @@ class _Listing:
             yield self._linting.finding(replace(self._rule, **_TEXTS), hit, self._deployment)
 
 
-def _is_tolerated(problem: str | None, deployments: Sequence[Deployment]) -> bool:
-    runtimes = [find_runtime(each.runtime or "") for each in deployments]
-    return all(each is not None and problem in each.loading.tolerates for each in runtimes)
+def _severity(rule: Rule, hit: Hit, loadings: Sequence[Loading]) -> Severity | None:
+    """Return what a problem of the file is where a runtime loads it after all, or never does."""
+    if any(hit.variant in each.refuses for each in loadings):
+        return Severity.ERROR
+    if all(rule.problem in each.tolerates for each in loadings):
+        return Severity.WARNING
+    return hit.severity
 
 
 def _judge(model: Model, name: str | None) -> Judge | None:

@@ -13,6 +13,7 @@ from modellint.formats.openvino.facts import openvino_facts
 from modellint.formats.openvino.notation import encode
 from modellint.model import Model, Node
 from modellint.targets.deployment import Deployment
+from tests.samples import lint_json
 
 NETWORK = """
 x = Parameter f32[1,3,?,1..8]
@@ -175,6 +176,15 @@ def test_a_missing_file_of_weights(tmp_path: Path) -> None:
     (problem,) = model.problems
     assert (problem.kind, problem.facts["location"]) == ("external-missing", "m.bin")
     assert (problem.facts["tensors"], problem.facts["bytes"]) == (1, 24)
+
+
+def test_an_old_version_is_an_error_for_openvino_alone(folder: Path) -> None:
+    path = written(folder, NETWORK)
+    _edit(path, 'version="11"', 'version="9"')
+    shown = [lint_json(path, *of) for of in ([], ["--runtime", "openvino"])]
+    found = [[(each["code"], each["severity"]) for each in run["findings"]] for run in shown]
+    assert found == [[("FIL009", "warning")], [("FIL009", "error")]]
+    assert [run["exit"] for run in shown] == [0, 1]
 
 
 def test_entities_are_refused(folder: Path) -> None:

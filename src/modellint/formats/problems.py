@@ -12,7 +12,7 @@ Fatal: the model cannot be read, and this is the file's only problem.
 | `lfs-pointer` | `oid`, `size`; fatal for a model, not for its weights: then `location` |
 | `compressed` | `archive`: the kind of archive |
 | `encrypted` | `detail`: the kind of encryption |
-| `unsupported-format` | `format`, `detail`: a model of a kind that cannot be read |
+| `unsupported-format` | `format`, `detail`: a kind that cannot be read; `part`: `outdated` |
 | `unreadable-format` | `format`: recognized, but not read; `instead`: what to do |
 | `unreadable` | `detail`: permission, folder, pipe, device, ... |
 

@@ -81,6 +81,8 @@ class Loading:
     """True if it refuses two nodes of one graph with the same name."""
     tolerates: frozenset[str] = frozenset()
     """Kinds of problems of a file in spite of which it loads it."""
+    refuses: frozenset[str] = frozenset()
+    """Parts of such problems for which it loads no file, though others may."""
     by_name: bool = False
     """True if it looks operators up by name, whatever operator sets the file imports."""
     skips_unwired: bool = False

@@ -204,13 +204,15 @@ def _version(source: Source) -> tuple[str, int]:
     raw = source.read(0, 8, "its header")
     if raw[:4] in OLD_MAGICS:
         detail = f"{OLD_MAGICS[raw[:4]]}, which llama.cpp no longer reads"
-        raise MalformedError("unsupported-format", detail, format="GGUF")
+        raise MalformedError("unsupported-format", detail, format="GGUF", part="outdated")
     little = int.from_bytes(raw[4:], "little")
     order = ">" if little & 0xFFFF == 0 else "<"
     version = int.from_bytes(raw[4:], "big") if order == ">" else little
     if not OLDEST <= version <= NEWEST:
-        age = "which llama.cpp no longer reads" if version == 1 else "which is not known"
-        raise MalformedError("unsupported-format", f"version {version}, {age}", format="GGUF")
+        facts = {"part": "outdated"} if version < OLDEST else {}
+        age = "which llama.cpp no longer reads" if facts else "which is not known"
+        detail = f"version {version}, {age}"
+        raise MalformedError("unsupported-format", detail, format="GGUF", **facts)
     return order, version
 
 

@@ -56,7 +56,8 @@ def _model(path: Path, network: Element) -> Model:
         raise MalformedError("corrupt", f"<{bounded(network.tag)}> where <net> should be")
     if version < OLDEST:
         detail = f"version {version} of the format; OpenVINO reads {OLDEST} and later"
-        return broken(path, name, "unsupported-format", format=OPENVINO.title, detail=detail)
+        facts = {"format": OPENVINO.title, "detail": detail, "part": "outdated"}
+        return broken(path, name, "unsupported-format", **facts)
     problems = Problems()
     model = Model(path, name)
     model.problems = problems

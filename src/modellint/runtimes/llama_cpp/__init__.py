@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from modellint.runtimes.runtime import LanguageMemory, Runtime
+from modellint.runtimes.runtime import LanguageMemory, Loading, Runtime
 
 RUNTIME = Runtime(
     "llama.cpp",
     "llama.cpp",
+    loading=Loading(refuses=frozenset({"outdated"})),
     tables=Path(__file__).parent,
     language=LanguageMemory(
         formats=("gguf",),

@@ -19,7 +19,9 @@ RUNTIME = Runtime(
     "openvino",
     "OpenVINO",
     loading=Loading(
-        by_name=True, tolerates=frozenset({"duplicate-initializer", "duplicate-constant"})
+        by_name=True,
+        tolerates=frozenset({"duplicate-initializer", "duplicate-constant"}),
+        refuses=frozenset({"outdated"}),
     ),
     input=Input(
         # PyTorch's programs and GGUF are read by its Python packages.
