@@ -73,6 +73,10 @@ class Excerpt:
         self._content = content
         self._start = start
 
+    def __len__(self) -> int:
+        """Return the place of its end, as if the file had no more."""
+        return self._start + len(self._content)
+
     @overload
     def __getitem__(self, place: int) -> int: ...
     @overload

@@ -209,7 +209,7 @@ def _version(source: Source) -> tuple[str, int]:
     order = ">" if little & 0xFFFF == 0 else "<"
     version = int.from_bytes(raw[4:], "big") if order == ">" else little
     if not OLDEST <= version <= NEWEST:
-        facts = {"part": "outdated"} if version < OLDEST else {}
+        facts = {"part": "outdated"} if version == 1 else {}
         age = "which llama.cpp no longer reads" if facts else "which is not known"
         detail = f"version {version}, {age}"
         raise MalformedError("unsupported-format", detail, format="GGUF", **facts)
