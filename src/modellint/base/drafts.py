@@ -18,7 +18,7 @@ DAY = 24 * 60 * 60
 """Seconds after which a draft from elsewhere, whose process cannot be looked for, is abandoned."""
 
 _NAME = late(rf"{re.escape(DRAFT)}(?P<home>[0-9a-f]{{8}})-(?P<process>\d{{1,10}})-")
-"""What a draft's name begins with; all other files are not ours."""
+"""Beginning of the name of a draft, as no other file has it."""
 
 
 def own_draft() -> str:
