@@ -61,6 +61,9 @@ def test_iree_says_why_it_has_no_code_for_a_device() -> None:
     text = "failed to legalize operation 'arith.remsi' that was explicitly marked illegal"
     assert iree.reason_in(SHADERLESS) == ("/NonZero", text)
     assert iree.reason_in("no error line\nand more") == ("", "no error line")
+    undefined = 'Non topologically produced ONNX node input \'q\': input: "a"\ninput: "q"'
+    assert iree.reason_in(undefined) == ("", "Non topologically produced ONNX node input 'q'")
+    assert iree.reason_in("Input 1 is out of bounds.") == ("", "Input 1 is out of bounds")
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ _FAILED = re.compile(
 )
 _LEFT = re.compile(r'torch\.operator "onnx\.')
 _ERROR = re.compile(r'error: (?:(?:loc\()?"(?P<node>[^"]*)"\)?: )?(?P<text>.*)')
-_DUMP = re.compile(r": %\w+ = .*| loc\(.*|\.\s+see current operation.*")
-"""Text after a reason: the operation in IREE's own words."""
+_DUMP = re.compile(r": %\w+ = .*| loc\(.*|\.\s+see current operation.*|: input: \".*|\.+$")
+"""Text after a reason: the operation in IREE's own words, or the node in onnx's."""
 
 
 class RefusedError(Exception):
@@ -178,10 +178,14 @@ def reason_in(error: str) -> tuple[str, str]:
     """Return the first error of what IREE prints, and the node that it names, if any."""
     found = _ERROR.search(error)
     if found is None:
-        return "", error.strip().partition("\n")[0][:MOST_WORDS]
-    return found["node"] or "", _DUMP.sub("", found["text"])[:MOST_WORDS]
+        return "", _brief(error)
+    return found["node"] or "", _brief(found["text"])
 
 
 def _of_exception(error: Exception) -> Remark:
-    text = f"{type(error).__name__}: {error}"
-    return Remark("model-refused", text.partition("\n")[0][:MOST_WORDS])
+    return Remark("model-refused", _brief(f"{type(error).__name__}: {error}"))
+
+
+def _brief(text: str) -> str:
+    """Return the first line, without what is dumped after the reason."""
+    return _DUMP.sub("", text.strip().partition("\n")[0])[:MOST_WORDS]
