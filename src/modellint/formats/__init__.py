@@ -137,7 +137,6 @@ def _recognised(format: Format, path: Path) -> Detection:
 def read_model(path: Path) -> Model:
     """Read any file; errors are in the model's `problems`."""
     from modellint.formats.problems import broken
-    from modellint.model.cycles import cut_cycles
 
     trouble = trouble_with(path)
     found = _problem("unreadable", detail=trouble) if trouble else detect(path)
@@ -146,7 +145,7 @@ def read_model(path: Path) -> Model:
     else:
         try:
             model = found.format.load().read(path)
-            cut_cycles(model)
+            _cut_cycles(model, found.format)
         except (OSError, ValueError) as error:
             model = broken(path, found.name, "unreadable", detail=_reason(error))
         except MemoryError:
@@ -156,6 +155,16 @@ def read_model(path: Path) -> Model:
     except (OSError, ValueError):
         model.file_size = 0
     return model
+
+
+def _cut_cycles(model: Model, format: Format) -> None:
+    from modellint.model.cycles import cut_cycles
+
+    cycle = cut_cycles(model)
+    if cycle is not None and format.is_acyclic:
+        # Of such a graph, it is not to be said that its nodes only have to be sorted.
+        model.problems[:] = [each for each in model.problems if each.kind != "unsorted-graph"]
+        model.problems.append(cycle)
 
 
 def _size(model: Model) -> int:

@@ -106,6 +106,8 @@ class Format:
     under_any_name: bool = False
     """True if files of the format are reported as what they are even where their names promise
     another format, because what they can do matters more."""
+    is_acyclic: bool = False
+    """True if loaders refuse a graph in which a node waits for itself, whatever its order."""
     reader: str = ""
     """Module with `sniff` and `read`; empty if the format is recognized but cannot be read yet."""
     editor: str = ""

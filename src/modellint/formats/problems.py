@@ -31,6 +31,7 @@ Not fatal, like `unreadable-format`:
 | `duplicate-constant` | the same: all of its producers are Constant nodes |
 | `undefined-value` | `value`, `node`, `op`, `graph` |
 | `unsorted-graph` | `value`, `node`, `op`, `graph` (the first place), `nodes` (how many) |
+| `graph-cycle` | `value`, `node`, `op`, `graph`: where a walk along edges comes back |
 | `recursive-function` | `function`, `detail` |
 | `invalid-reference` | `detail`: what does not exist, and where it is referred to |
 | `tensor-overlap` | `tensor`, `other`, `location`, `part`: `overlap` or `reversed` |
@@ -72,9 +73,10 @@ OTHER_KINDS = frozenset(
     """
     pickle unreadable-format external-missing external-short external-outside external-leftover
     invalid-tensor duplicate-initializer duplicate-value duplicate-constant undefined-value
-    unsorted-graph recursive-function invalid-reference tensor-overlap tensor-gap duplicate-tensor
-    tensor-unaligned type-unloadable tensor-in-two-shards shard-missing shard-broken shard-surplus
-    index-missing index-wrong index-stale index-size config-broken storage-missing graph-broken
+    unsorted-graph graph-cycle recursive-function invalid-reference tensor-overlap tensor-gap
+    duplicate-tensor tensor-unaligned type-unloadable tensor-in-two-shards shard-missing
+    shard-broken shard-surplus index-missing index-wrong index-stale index-size config-broken
+    storage-missing graph-broken
     """.split()
 )
 KINDS = FATAL_KINDS | OTHER_KINDS

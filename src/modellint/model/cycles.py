@@ -7,18 +7,23 @@ from collections.abc import Iterable, Iterator
 from modellint.model.graph import Graph, Node, Value
 from modellint.model.model import Model, Problem
 
-UNSORTED = "unsorted-graph"
+CYCLE = "graph-cycle"
 
 
-def cut_cycles(model: Model) -> None:
-    """Leave each value that a cycle comes back to without a maker; report an unsorted graph."""
-    for graph in model.graphs(functions=True):
-        if not _is_sorted(graph):
-            closing = list(_closing(graph))
-            _cut(value for _, value in closing)
-            if closing and not any(each.kind == UNSORTED for each in model.problems):
-                nodes = len({node for node, _ in closing})
-                model.problems.append(_unsorted(graph, *closing[0], nodes))
+def cut_cycles(model: Model) -> Problem | None:
+    """Leave each value that a cycle comes back to without a maker; return where one is."""
+    cycles = [_cut_in(graph) for graph in model.graphs(functions=True) if not _is_sorted(graph)]
+    return next(filter(None, cycles), None)
+
+
+def _cut_in(graph: Graph) -> Problem | None:
+    closing = list(_closing(graph))
+    _cut(value for _, value in closing)
+    if not closing:
+        return None
+    node, value = closing[0]
+    place = {"node": node.label, "op": node.op_type, "graph": graph.path}
+    return Problem(CYCLE, {"value": value.name, **place}, value.name)
 
 
 def _is_sorted(graph: Graph) -> bool:
@@ -61,8 +66,3 @@ def _twin(value: Value) -> Value:
     twin.producer, twin.index = value.producer, value.index
     twin.declare(value.declared_dtype, value.declared_shape)
     return twin
-
-
-def _unsorted(graph: Graph, node: Node, value: Value, nodes: int) -> Problem:
-    place = {"node": node.label, "op": node.op_type, "graph": graph.path}
-    return Problem(UNSORTED, {"value": value.name, **place, "nodes": nodes}, value.name)

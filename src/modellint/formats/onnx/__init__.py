@@ -18,6 +18,7 @@ ONNX = Format(
     names_companions=True,
     tells=_TELLS,
     dialect="onnx",
+    is_acyclic=True,
     reader="modellint.formats.onnx.binary",
     editor="modellint.formats.onnx.edit",
 )
@@ -29,6 +30,7 @@ ONNX_TEXT = Format(
     names_companions=True,
     tells=_TELLS,
     dialect="onnx",
+    is_acyclic=True,
     reader="modellint.formats.onnx.text",
     parses_by_name=True,
 )
