@@ -173,6 +173,14 @@ def test_a_pickle_that_is_cut_has_the_imports_up_to_there(tmp_path: Path) -> Non
     assert "SEC001" in shown
 
 
+def test_a_list_of_words_is_no_pickle(tmp_path: Path) -> None:
+    words, pickled = tmp_path / "labels.onnx", tmp_path / "evil.onnx"
+    words.write_bytes(b"cat\ndog\nFish\nbird\n")
+    pickled.write_bytes(b"cos\nsystem\n(S'id'\ntR.")
+    kinds = [[each.kind for each in read_model(path).problems] for path in (words, pickled)]
+    assert kinds == [["not-a-model"], ["pickle"]]
+
+
 @pytest.mark.parametrize(
     "program",
     [

@@ -20,10 +20,12 @@ _FRAMED = b"\x04\x05"
 _FIRST = b"\x95}](cX\x8a\x8c)K"
 """Instructions that pickles of the first binary protocols begin with."""
 _OLDEST = re.compile(
-    rb"[(\]}]*c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n[(\]})tSVFINKXUpq.]"
+    rb"[(\]}]*c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n([(\]})]|p\d+\n|q[\0-\x1f]|S['\"]|I\d+\n)"
     rb"|\([dl]p\d+\n|[\]}]q\0"
 )
-"""Beginning of pickles of protocols 0 and 1: an import, or a container that is remembered."""
+"""Beginning of pickles of protocols 0 and 1: an import, or a container that is remembered.
+
+Lines of text may be the same as an import, but what follows one in a pickle is seldom a word."""
 
 
 def sniff(head: bytes, path: Path) -> bool:
