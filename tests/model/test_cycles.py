@@ -11,7 +11,7 @@ from onnx import helper
 from modellint.formats import read_model
 from modellint.model import Model, Node
 from modellint.placement.waves import uses
-from tests.support import save
+from tests.support import model_from_text, save
 
 _HEAD = """<ir_version: 8, opset_import: ["": 17]>
 main (float[2, 2] x, bool c) => (float[2, 2] y)"""
@@ -40,6 +40,22 @@ def test_cycles_are_cut_and_reported(text: str, tmp_path: Path) -> None:
     assert not loops(model)
     assert [each.kind for each in model.problems] == ["graph-cycle"]
     assert all(value is None or value.name for node in model.nodes() for value in node.outputs)
+
+
+def test_onnx_runtime_refuses_cycles_and_sorts_the_rest() -> None:
+    runtime = pytest.importorskip("onnxruntime")
+
+    def refusal(text: str) -> str:
+        try:
+            runtime.InferenceSession(
+                model_from_text(text).SerializeToString(), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # of ONNX Runtime's own types
+            return str(error)
+        return ""
+
+    assert all("not acyclic" in refusal(text) for text in (ITSELF, RING, AROUND))
+    assert not refusal(UNSORTED)
 
 
 def test_what_comes_back_many_times_is_looked_through_once(tmp_path: Path) -> None:
