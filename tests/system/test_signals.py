@@ -114,11 +114,12 @@ def temporary_folder_in(folder: Path) -> Iterator[Path]:
 
 
 def wait_for_one(folder: Path) -> Path:
+    """Wait for a folder; Python itself tries whether it can write files, and removes them."""
     deadline = time.monotonic() + PATIENCE
-    while not any(folder.iterdir()):
+    while (found := next(filter(Path.is_dir, folder.iterdir()), None)) is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    return next(folder.iterdir())
+    return found
 
 
 def test_a_hangup_is_ignored_where_the_user_wants_that(folder: Path) -> None:
