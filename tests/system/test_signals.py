@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def test_a_signal_at_any_moment(
 @pytest.mark.parametrize("number", CODES)
 def test_no_temporary_folder_is_left(folder: Path, number: signal.Signals) -> None:
     process = start(folder, "-")
-    wait_for_one(folder / "temporary")
+    wait_for_one(folder / "temporary", Path.is_dir)
     process.send_signal(number)
     stdin = process.stdin
     _, stderr = process.communicate(timeout=PATIENCE)
@@ -87,8 +87,8 @@ def test_no_temporary_folder_is_left(folder: Path, number: signal.Signals) -> No
 
 def test_the_folder_of_a_killed_run_is_removed_by_the_next(folder: Path) -> None:
     process = start(folder, "-")
-    left = wait_for_one(folder / "temporary")
-    wait_for_one(left)  # it is locked before anything is in it
+    left = wait_for_one(folder / "temporary", Path.is_dir)
+    wait_for_one(left, Path.is_file)  # it is locked before anything is in it
     os.utime(left, (0, 0))
     with temporary_folder_in(folder):
         assert left.exists()  # in use, however old
@@ -113,10 +113,10 @@ def temporary_folder_in(folder: Path) -> Iterator[Path]:
             yield mine
 
 
-def wait_for_one(folder: Path) -> Path:
-    """Wait for a folder; Python itself tries whether it can write files, and removes them."""
+def wait_for_one(folder: Path, is_meant: Callable[[Path], bool]) -> Path:
+    """Wait for an entry; Python itself tries whether it can write files, and removes them."""
     deadline = time.monotonic() + PATIENCE
-    while (found := next(filter(Path.is_dir, folder.iterdir()), None)) is None:
+    while (found := next(filter(is_meant, folder.iterdir()), None)) is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return found
