@@ -18,8 +18,8 @@ pytestmark = pytest.mark.xdist_group("catalogue")
 
 SRC = ROOT / "src" / "modellint"
 
-MOST_LITERALS = 360
-MOST_TABLES = 17
+MOST_LITERALS = 294
+MOST_TABLES = 14
 """Outside the catalogue. Lower these when you replace names by traits; never raise them."""
 
 
@@ -131,6 +131,7 @@ def test_a_name_means_one_operator_in_each_format() -> None:
         "coreml",
         "aten",
         "higher_order",
+        "numpy",
         "quantized_decomposed",
         "tensorflow",
         "torchvision",

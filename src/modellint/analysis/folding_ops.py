@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.shape_formulas import MISTAKES, formula_of, is_plausible
 from modellint.model import Graph, Node, Shape, Tensor, Value, is_static, small_constant
 from modellint.model.dims import broadcast
-from modellint.operators import Trait, having
+from modellint.operators import Trait, having, in_format
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -356,17 +356,24 @@ def _broadcasts(inputs: KnownInputs) -> None:
     _limited(broadcast(*(each.shape for each in inputs)))
 
 
-def _numpy(name: str, count: int = 2) -> Evaluator:
+def _elementwise(name: str) -> Evaluator:
     def evaluate(_: Node, inputs: KnownInputs) -> Array:
-        if len(inputs) != count:
+        function = getattr(_np(), name)
+        if len(inputs) != function.nin:
             raise NotFoldable  # for numpy, another one is where the result goes
         _broadcasts(inputs)
-        result = getattr(_np(), name)(*inputs)
+        result = function(*inputs)
         if inputs[0].dtype.kind == "f" and result.dtype.kind == "f":
             return result.astype(inputs[0].dtype)
         return result
 
     return evaluate
+
+
+def _where(_: Node, inputs: KnownInputs) -> Array:
+    condition, chosen, other = inputs
+    _broadcasts(inputs)
+    return _np().where(condition, chosen, other)
 
 
 def _folding_over(name: str) -> Evaluator:
@@ -392,59 +399,32 @@ def _reduce(name: str) -> Evaluator:
     return evaluate
 
 
-EVALUATORS: dict[str, Evaluator] = {
-    "Shape": _shape_op,
-    "Size": _size,
-    "Cast": _cast,
-    "Unsqueeze": _unsqueeze,
-    "Squeeze": _squeeze,
-    "Slice": _slice,
-    "Concat": _concat,
-    "Gather": _gather,
-    "Range": _range,
-    "ConstantOfShape": _constant_of_shape,
-    "Expand": _expand,
-    "Reshape": _reshape,
-    "Tile": _tile,
-    "Transpose": _transpose,
-    "Split": _split,
-    "Div": _divide,
-    "Mod": _mod,
-    "Clip": _clip,
-    "Identity": lambda _, inputs: inputs[0],
-    "ReduceProd": _reduce("prod"),
-    "ReduceSum": _reduce("sum"),
-    "ReduceMax": _reduce("max"),
-    "ReduceMin": _reduce("min"),
-    "Where": _numpy("where", 3),
-    "Max": _folding_over("maximum"),
-    "Min": _folding_over("minimum"),
-    **{
-        op: _numpy(name, 1)
-        for op, name in {
-            "Neg": "negative",
-            "Abs": "absolute",
-            "Floor": "floor",
-            "Ceil": "ceil",
-            "Sqrt": "sqrt",
-            "Round": "rint",
-            "Not": "logical_not",
-        }.items()
-    },
-    **{
-        op: _numpy(name)
-        for op, name in {
-            "Add": "add",
-            "Sub": "subtract",
-            "Mul": "multiply",
-            "Pow": "power",
-            "Equal": "equal",
-            "Less": "less",
-            "LessOrEqual": "less_equal",
-            "Greater": "greater",
-            "GreaterOrEqual": "greater_equal",
-            "And": "logical_and",
-            "Or": "logical_or",
-        }.items()
-    },
+_BY_FUNCTION: dict[str, Evaluator] = {
+    "arange": _range,
+    "astype": _cast,
+    "broadcast_to": _expand,
+    "clip": _clip,
+    "concatenate": _concat,
+    "copy": lambda _, inputs: inputs[0],
+    "divide": _divide,
+    "expand_dims": _unsqueeze,
+    "full": _constant_of_shape,
+    "getitem": _slice,
+    "mod": _mod,
+    "reshape": _reshape,
+    "shape": _shape_op,
+    "size": _size,
+    "split": _split,
+    "squeeze": _squeeze,
+    "take": _gather,
+    "tile": _tile,
+    "transpose": _transpose,
+    "where": _where,
+    **{name: _folding_over(name) for name in ("maximum", "minimum")},
+    **{name: _reduce(name) for name in ("max", "min", "prod", "sum")},
 }
+EVALUATORS: dict[str, Evaluator] = {
+    operator.name: _BY_FUNCTION.get(function) or _elementwise(function)
+    for function, operator in in_format("numpy").items()
+}
+"""By the function of NumPy that the catalogue names for an operator."""

@@ -197,7 +197,7 @@ Clip clip activation pointwise quantizable in-place epilogue crossed-by-transpos
     clips (data bound bound)
     tflite:RELU6 tflite:RELU_N1_TO_1 tflite:RELU_0_TO_1 openvino:Clamp coreml:clip coreml:relu6
     aten:clamp aten:clamp_min aten:clamp_max aten:hardtanh aten:relu6
-    tensorflow:Relu6 tensorflow:ClipByValue
+    tensorflow:Relu6 tensorflow:ClipByValue numpy:clip
 Elu 2/output activation curved pointwise quantizable in-place tflite:ELU openvino:Elu coreml:elu
     coreml:ELU
     aten:elu
@@ -337,7 +337,7 @@ ReduceMax 1/input reduces tflite:REDUCE_MAX tflite:REDUCE_ANY openvino:ReduceMax
     openvino:ReduceLogicalOr coreml:reduce_max
     coreml:reduceMax
     aten:amax aten:max aten:any
-    tensorflow:Max tensorflow:Any
+    tensorflow:Max tensorflow:Any numpy:max
 ReduceMean 1/input mean reduces quantizable widened tflite:MEAN openvino:ReduceMean
     coreml:reduce_mean
     coreml:reduceMean
@@ -347,15 +347,15 @@ ReduceMin 1/input reduces tflite:REDUCE_MIN tflite:REDUCE_ALL openvino:ReduceMin
     openvino:ReduceLogicalAnd coreml:reduce_min
     coreml:reduceMin
     aten:amin aten:min aten:all
-    tensorflow:Min tensorflow:All
+    tensorflow:Min tensorflow:All numpy:min
 ReduceProd 1/input reduces tflite:REDUCE_PROD openvino:ReduceProd coreml:reduce_prod
     coreml:reduceProd
     aten:prod
-    tensorflow:Prod
+    tensorflow:Prod numpy:prod
 ReduceSum 1/input reduces widened tflite:SUM openvino:ReduceSum coreml:reduce_sum
     coreml:reduceSum coreml:reduce
     aten:sum
-    tensorflow:Sum
+    tensorflow:Sum numpy:sum
 ReduceSumSquare 2/input reduces widened coreml:reduce_sum_square
     coreml:reduceSumSquare
 RoiAlign roi openvino:ROIAlign coreml:crop_resize
@@ -374,12 +374,13 @@ com.microsoft.nchwc.MaxPool pool pool
 
 BitCast free tflite:BITCAST openvino:Bitcast
     tensorflow:Bitcast
-Cast free pointwise transparent cast moves crossed-by-ort crossed-by-transpose tflite:CAST
+Cast free pointwise transparent cast moves crossed-by-ort crossed-by-transpose propagated
+    tflite:CAST
     openvino:Convert
     coreml:cast
     tflite:STABLEHLO_CONVERT
     aten:to aten:_to_copy aten:type_as
-    tensorflow:Cast
+    tensorflow:Cast numpy:astype
 CastLike free cast openvino:ConvertLike
 DepthToSpace free moves tflite:DEPTH_TO_SPACE[nhwc] openvino:DepthToSpace coreml:depth_to_space
     coreml:pixel_shuffle
@@ -394,7 +395,7 @@ Identity free view transparent moves crossed-by-ort crossed-by-transpose openvin
     coreml:identity
     coreml:copy
     aten:clone aten:contiguous aten:alias aten:detach aten:lift_fresh_copy aten:detach_
-    tensorflow:Identity
+    tensorflow:Identity numpy:copy
 Optional free makes-optional
 Reshape free view moves crossed-by-ort reshapes (data shape) tflite:RESHAPE openvino:Reshape
     coreml:reshape coreml:reshape_like
@@ -402,26 +403,28 @@ Reshape free view moves crossed-by-ort reshapes (data shape) tflite:RESHAPE open
     coreml:reshapeStatic coreml:reshapeDynamic coreml:reshapeLike coreml:rankPreservingReshape
     aten:view aten:reshape aten:_unsafe_view aten:flatten aten:unflatten aten:reshape_as
     aten:view_as
-    tensorflow:Reshape
+    tensorflow:Reshape numpy:reshape
 SpaceToDepth free moves tflite:SPACE_TO_DEPTH[nhwc] openvino:SpaceToDepth coreml:space_to_depth
     coreml:pixel_unshuffle
     aten:pixel_unshuffle
     tensorflow:SpaceToDepth[nhwc]
-Squeeze free view moves crossed-by-ort reshapes (data axes) tflite:SQUEEZE openvino:Squeeze
+Squeeze free view moves crossed-by-ort reshapes propagated
+    (data axes) tflite:SQUEEZE openvino:Squeeze
     coreml:squeeze
     aten:squeeze
-    tensorflow:Squeeze
+    tensorflow:Squeeze numpy:squeeze
 Transpose free transpose moves crossed-by-ort tflite:TRANSPOSE openvino:Transpose
     coreml:transpose
     tflite:STABLEHLO_TRANSPOSE
     coreml:permute
     aten:permute aten:transpose aten:swapaxes aten:t aten:movedim aten:numpy_T
-    tensorflow:Transpose
-Unsqueeze free view moves crossed-by-ort reshapes (data axes) tflite:EXPAND_DIMS openvino:Unsqueeze
+    tensorflow:Transpose numpy:transpose
+Unsqueeze free view moves crossed-by-ort reshapes propagated
+    (data axes) tflite:EXPAND_DIMS openvino:Unsqueeze
     coreml:expand_dims
     coreml:expandDims
     aten:unsqueeze
-    tensorflow:ExpandDims
+    tensorflow:ExpandDims numpy:expand_dims
 com.microsoft.ExpandDims free view
 com.microsoft.nchwc.ReorderInput free
 com.microsoft.nchwc.ReorderOutput free
@@ -466,35 +469,36 @@ tflite.VAR_HANDLE free
 # Selecting, joining and filling
 
 BlackmanWindow free
-CenterCropPad free
+CenterCropPad free stretched
 Col2Im free openvino:Col2Im
 Compress free selects sized-by-data
-Concat free quantizable extends concatenates joins runs-alone
+Concat free quantizable extends concatenates joins runs-alone propagated
     tflite:CONCATENATION[activation]
     tflite:PACK[new-axis] openvino:Concat coreml:concat coreml:stack[new-axis]
     tflite:STABLEHLO_CONCATENATE
     coreml:concatND
     aten:cat aten:concat aten:stack[new-axis]
-    tensorflow:ConcatV2 tensorflow:Concat tensorflow:Pack[new-axis]
+    tensorflow:ConcatV2 tensorflow:Concat tensorflow:Pack[new-axis] numpy:concatenate
 Constant free constant openvino:Constant coreml:const
     coreml:loadConstant coreml:loadConstantND
-ConstantOfShape free makes-shapes (shape) tflite:FILL coreml:fill
+ConstantOfShape free makes-shapes stretched (shape) tflite:FILL coreml:fill
     coreml:fillStatic coreml:fillDynamic coreml:fillLike
     aten:full aten:zeros aten:ones aten:new_zeros aten:new_ones aten:new_full aten:empty
     aten:new_empty aten:full_like aten:zeros_like aten:ones_like aten:empty_like aten:scalar_tensor
-    tensorflow:Fill
-Expand free moves crossed-by-ort broadcast (data shape) tflite:BROADCAST_TO openvino:Broadcast
+    tensorflow:Fill numpy:full
+Expand free moves crossed-by-ort broadcast stretched
+    (data shape) tflite:BROADCAST_TO openvino:Broadcast
     tflite:STABLEHLO_BROADCAST_IN_DIM
     coreml:broadcastToLike coreml:broadcastToStatic coreml:broadcastToDynamic
     aten:expand aten:expand_as aten:broadcast_to
-    tensorflow:BroadcastTo
+    tensorflow:BroadcastTo numpy:broadcast_to
 EyeLike free makes-shapes openvino:Eye
-Gather free quantizable selects runs-alone stops-transpose (data any-index) tflite:GATHER
+Gather free quantizable selects runs-alone stops-transpose propagated (data any-index) tflite:GATHER
     openvino:Gather
     coreml:gather
     coreml:embedding coreml:embeddingND
     aten:embedding[weight-first] aten:index_select aten:select[one-index]
-    tensorflow:GatherV2 tensorflow:Gather tensorflow:ResourceGather
+    tensorflow:GatherV2 tensorflow:Gather tensorflow:ResourceGather numpy:take
 GatherElements free selects (data any-index) openvino:GatherElements coreml:gather_along_axis
     coreml:gatherAlongAxis
     aten:gather
@@ -517,24 +521,25 @@ NonZero free runs-alone sized-by-data tflite:WHERE[transposed] openvino:NonZero 
     coreml:whereNonZero
     aten:nonzero[transposed]
     tensorflow:Where[transposed]
-OneHot free (data size) tflite:ONE_HOT openvino:OneHot coreml:one_hot
+OneHot free stretched (data size) tflite:ONE_HOT openvino:OneHot coreml:one_hot
     coreml:oneHot
     aten:one_hot
     tensorflow:OneHot
-Pad free moves runs-alone (data size filler) tflite:PAD tflite:PADV2 tflite:MIRROR_PAD
+Pad free moves runs-alone stretched (data size filler) tflite:PAD tflite:PADV2 tflite:MIRROR_PAD
     openvino:Pad coreml:pad
     tflite:STABLEHLO_PAD
     coreml:padding coreml:constantPad
     aten:pad aten:constant_pad_nd aten:reflection_pad1d aten:reflection_pad2d aten:replication_pad1d
     aten:replication_pad2d
     tensorflow:Pad tensorflow:PadV2 tensorflow:MirrorPad
-Range free makes-shapes widened (size size size) tflite:RANGE openvino:Range coreml:range_1d
+Range free makes-shapes widened stretched
+    (size size size) tflite:RANGE openvino:Range coreml:range_1d
     tflite:STABLEHLO_IOTA
     coreml:rangeStatic coreml:rangeDynamic
     aten:arange
-    tensorflow:Range
+    tensorflow:Range numpy:arange
 RegexFullMatch free
-Resize resize quantizable runs-alone widened (data region factors extent)
+Resize resize quantizable runs-alone widened stretched (data region factors extent)
     tflite:RESIZE_BILINEAR[nhwc,cost=8/output]
     tflite:RESIZE_NEAREST_NEIGHBOR[nhwc] openvino:Interpolate coreml:resize
     coreml:resize_bilinear coreml:resize_nearest_neighbor coreml:upsample_bilinear
@@ -558,29 +563,29 @@ ScatterND free extends (data index update) tflite:SCATTER_ND openvino:ScatterNDU
     coreml:scatterND
     aten:index_put
     tensorflow:ScatterNd tensorflow:TensorScatterUpdate
-Shape free reads-shape makes-shapes tflite:SHAPE openvino:ShapeOf coreml:shape
+Shape free reads-shape makes-shapes propagated tflite:SHAPE openvino:ShapeOf coreml:shape
     coreml:getShape
-    tensorflow:Shape
+    tensorflow:Shape numpy:shape
 Size free reads-shape makes-shapes
-    tensorflow:Size
-Slice free moves crossed-by-ort selects (data size size index size) tflite:SLICE
+    tensorflow:Size numpy:size
+Slice free moves crossed-by-ort selects propagated (data size size index size) tflite:SLICE
     tflite:STRIDED_SLICE openvino:Slice openvino:StridedSlice coreml:slice_by_index
     coreml:slice_by_size
     tflite:STABLEHLO_SLICE tflite:STABLEHLO_DYNAMIC_SLICE
     coreml:slice coreml:sliceStatic coreml:sliceDynamic coreml:sliceBySize
     aten:slice aten:narrow
-    tensorflow:Slice tensorflow:StridedSlice
+    tensorflow:Slice tensorflow:StridedSlice numpy:getitem
 Split free moves selects runs-alone tflite:SPLIT tflite:SPLIT_V tflite:UNPACK[removes-axis]
     openvino:Split openvino:VariadicSplit coreml:split
     coreml:splitND
     aten:split aten:split_with_sizes aten:chunk aten:unbind[removes-axis] aten:tensor_split
-    tensorflow:Split tensorflow:SplitV tensorflow:Unpack[removes-axis]
+    tensorflow:Split tensorflow:SplitV tensorflow:Unpack[removes-axis] numpy:split
 StringSplit free sized-by-data
 TensorScatter free extends (past>0 update index)
-TfIdfVectorizer free
-Tile free moves broadcast (data size) tflite:TILE openvino:Tile coreml:tile
+TfIdfVectorizer free stretched
+Tile free moves broadcast stretched (data size) tflite:TILE openvino:Tile coreml:tile
     aten:repeat
-    tensorflow:Tile
+    tensorflow:Tile numpy:tile
 TopK sort runs-alone widened (data size) tflite:TOPK_V2 openvino:TopK coreml:topk
     coreml:topK
     aten:topk
@@ -591,13 +596,13 @@ Trilu free coreml:band_part
 Unique free sized-by-data tflite:UNIQUE openvino:Unique
     aten:_unique2 aten:unique_dim aten:unique_consecutive
     tensorflow:Unique tensorflow:UniqueV2
-Upsample resize runs-alone (data factors)
+Upsample resize runs-alone stretched (data factors)
 Where free broadcasts formula-scalar pointwise quantizable in-place tflite:SELECT
     tflite:SELECT_V2 openvino:Select coreml:select
     tflite:STABLEHLO_SELECT
     coreml:whereBroadcastable
     aten:where aten:masked_fill
-    tensorflow:SelectV2 tensorflow:Select
+    tensorflow:SelectV2 tensorflow:Select numpy:where
 com.microsoft.CropAndResize free
 com.microsoft.EPContext free
 com.microsoft.GatherND free selects
@@ -638,7 +643,7 @@ tflite.ZEROS_LIKE free makes-shapes
 Bernoulli free random coreml:random_bernoulli
     coreml:randomBernoulliLike coreml:randomBernoulliStatic coreml:randomBernoulliDynamic
     aten:bernoulli
-Multinomial free random tflite:MULTINOMIAL openvino:Multinomial coreml:random_categorical
+Multinomial free random stretched tflite:MULTINOMIAL openvino:Multinomial coreml:random_categorical
     coreml:categoricalDistribution
     aten:multinomial
     tensorflow:Multinomial
@@ -661,7 +666,7 @@ Abs 1/output pointwise quantizable in-place crossed-by-transpose never-negative 
     openvino:Abs coreml:abs
     tflite:STABLEHLO_ABS
     aten:abs
-    tensorflow:Abs
+    tensorflow:Abs numpy:absolute
 Acos 1/output in-place openvino:Acos coreml:acos
     aten:acos
     tensorflow:Acos
@@ -670,20 +675,21 @@ Acosh 1/output in-place openvino:Acosh
     aten:acosh
     tensorflow:Acosh
 Add 1/output commutative addition arithmetic broadcasts formula-scalar pointwise quantizable
+    propagated
     crossed-by-transpose
     joins in-place
     epilogue tflite:ADD[activation] openvino:Add coreml:add
     tflite:STABLEHLO_ADD
     coreml:addBroadcastable coreml:bias
     aten:add
-    tensorflow:AddV2 tensorflow:Add tensorflow:BiasAdd
+    tensorflow:AddV2 tensorflow:Add tensorflow:BiasAdd numpy:add
 AffineGrid 4/output
 And 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_AND openvino:LogicalAnd
     coreml:logical_and
     tflite:STABLEHLO_AND
     coreml:logicalAnd
     aten:logical_and aten:__and__ aten:bitwise_and
-    tensorflow:LogicalAnd
+    tensorflow:LogicalAnd numpy:logical_and
 Asin 1/output in-place openvino:Asin coreml:asin
     aten:asin
     tensorflow:Asin
@@ -709,7 +715,7 @@ BitwiseXor 1/output commutative in-place tflite:BITWISE_XOR openvino:BitwiseXor
     tensorflow:BitwiseXor
 Ceil 1/output pointwise in-place tflite:CEIL openvino:Ceiling coreml:ceil
     aten:ceil
-    tensorflow:Ceil
+    tensorflow:Ceil numpy:ceil
 Cos 1/output pointwise in-place widened tflite:COS openvino:Cos coreml:cos
     tflite:STABLEHLO_COSINE
     aten:cos
@@ -723,10 +729,10 @@ Div 1/output scaling arithmetic broadcasts formula-scalar pointwise quantizable 
     tflite:STABLEHLO_DIVIDE
     coreml:divideBroadcastable coreml:floorDivBroadcastable
     aten:div aten:true_divide aten:floor_divide
-    tensorflow:RealDiv tensorflow:Div
+    tensorflow:RealDiv tensorflow:Div numpy:divide
 Equal 1/output commutative broadcasts pointwise tflite:EQUAL openvino:Equal coreml:equal
     aten:eq
-    tensorflow:Equal
+    tensorflow:Equal numpy:equal
 Erf 1/output gelu pointwise quantizable sensitive in-place crossed-by-transpose widened openvino:Erf
     coreml:erf
     aten:erf
@@ -739,16 +745,16 @@ Exp 1/output curved pointwise quantizable in-place crossed-by-transpose widened 
 Floor 1/output pointwise in-place tflite:FLOOR openvino:Floor coreml:floor
     tflite:STABLEHLO_FLOOR
     aten:floor
-    tensorflow:Floor
+    tensorflow:Floor numpy:floor
 Greater 1/output broadcasts pointwise tflite:GREATER openvino:Greater coreml:greater
     coreml:greaterThan
     aten:gt
-    tensorflow:Greater
+    tensorflow:Greater numpy:greater
 GreaterOrEqual 1/output pointwise tflite:GREATER_EQUAL openvino:GreaterEqual
     coreml:greater_equal
     coreml:greaterEqual
     aten:ge
-    tensorflow:GreaterEqual
+    tensorflow:GreaterEqual numpy:greater_equal
 IsInf 1/output pointwise openvino:IsInf
     aten:isinf
     tensorflow:IsInf
@@ -758,11 +764,11 @@ IsNaN 1/output pointwise openvino:IsNaN
 Less 1/output broadcasts pointwise tflite:LESS openvino:Less coreml:less
     coreml:lessThan
     aten:lt
-    tensorflow:Less
+    tensorflow:Less numpy:less
 LessOrEqual 1/output pointwise tflite:LESS_EQUAL openvino:LessEqual coreml:less_equal
     coreml:lessEqual
     aten:le
-    tensorflow:LessEqual
+    tensorflow:LessEqual numpy:less_equal
 Log 1/output pointwise quantizable in-place crossed-by-transpose widened tflite:LOG openvino:Log
     coreml:log
     tflite:STABLEHLO_LOG
@@ -774,7 +780,7 @@ Max variadic commutative formula-scalar pointwise quantizable joins in-place tfl
     tflite:STABLEHLO_MAXIMUM
     coreml:max coreml:maxBroadcastable
     aten:maximum
-    tensorflow:Maximum
+    tensorflow:Maximum numpy:maximum
 Mean variadic commutative in-place
     coreml:average
 Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MINIMUM
@@ -783,41 +789,42 @@ Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MI
     tflite:STABLEHLO_MINIMUM
     coreml:min coreml:minBroadcastable
     aten:minimum
-    tensorflow:Minimum
+    tensorflow:Minimum numpy:minimum
 Mod 1/output pointwise in-place tflite:FLOOR_MOD openvino:Mod openvino:FloorMod coreml:mod
     tflite:STABLEHLO_REMAINDER
     coreml:modBroadcastable
     aten:remainder aten:fmod
-    tensorflow:FloorMod
+    tensorflow:FloorMod numpy:mod
 Mul 1/output commutative multiplication scaling arithmetic broadcasts formula-scalar pointwise
+    propagated
     crossed-by-transpose
     quantizable
     joins in-place tflite:MUL[activation] openvino:Multiply coreml:mul
     tflite:STABLEHLO_MULTIPLY
     coreml:multiply coreml:multiplyBroadcastable
     aten:mul
-    tensorflow:Mul
+    tensorflow:Mul numpy:multiply
 Neg 1/output pointwise quantizable in-place crossed-by-transpose tflite:NEG openvino:Negative
     tflite:STABLEHLO_NEGATE
     aten:neg
-    tensorflow:Neg
+    tensorflow:Neg numpy:negative
 Not 1/output pointwise in-place tflite:LOGICAL_NOT openvino:LogicalNot coreml:logical_not
     coreml:logicalNot
     aten:logical_not aten:bitwise_not
-    tensorflow:LogicalNot
+    tensorflow:LogicalNot numpy:logical_not
 Or 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_OR openvino:LogicalOr
     coreml:logical_or
     tflite:STABLEHLO_OR
     coreml:logicalOr
     aten:logical_or aten:__or__ aten:bitwise_or
-    tensorflow:LogicalOr
+    tensorflow:LogicalOr numpy:logical_or
 Pow 1/output broadcasts formula-scalar root pointwise quantizable in-place crossed-by-transpose
     widened tflite:POW
     tflite:SQUARE openvino:Power coreml:pow coreml:square
     tflite:STABLEHLO_POWER
     coreml:powBroadcastable
     aten:pow
-    tensorflow:Pow tensorflow:Square
+    tensorflow:Pow tensorflow:Square numpy:power
 Reciprocal 1/output root pointwise quantizable in-place widened tflite:RSQRT[of-the-root]
     coreml:inverse
     coreml:rsqrt[of-the-root]
@@ -826,7 +833,7 @@ Reciprocal 1/output root pointwise quantizable in-place widened tflite:RSQRT[of-
     tensorflow:Reciprocal tensorflow:Inv tensorflow:Rsqrt[of-the-root]
 Round 1/output pointwise in-place tflite:ROUND openvino:Round coreml:round
     aten:round
-    tensorflow:Round tensorflow:Rint
+    tensorflow:Round tensorflow:Rint numpy:rint
 Sign 1/output pointwise in-place tflite:SIGN openvino:Sign coreml:sign
     aten:sign
     tensorflow:Sign
@@ -839,14 +846,14 @@ Sinh 1/output in-place openvino:Sinh coreml:sinh
 Sqrt 1/output root pointwise quantizable in-place crossed-by-transpose widened tflite:SQRT
     openvino:Sqrt coreml:sqrt
     aten:sqrt
-    tensorflow:Sqrt
-Sub 1/output arithmetic broadcasts formula-scalar pointwise quantizable in-place
+    tensorflow:Sqrt numpy:sqrt
+Sub 1/output arithmetic broadcasts formula-scalar pointwise quantizable in-place propagated
     crossed-by-transpose
     tflite:SUB[activation] openvino:Subtract coreml:sub
     tflite:STABLEHLO_SUBTRACT
     coreml:subtractBroadcastable
     aten:sub aten:rsub
-    tensorflow:Sub
+    tensorflow:Sub numpy:subtract
 Sum variadic commutative addition pointwise quantizable joins in-place tflite:ADD_N
     tensorflow:AddN
 Tan 1/output in-place openvino:Tan coreml:tan
@@ -890,7 +897,7 @@ Det -
 GridSample grid_sample widened openvino:GridSample coreml:resample
     aten:grid_sampler aten:grid_sampler_2d
 NegativeLogLikelihoodLoss 5/input
-STFT fourier widened openvino:STFT
+STFT fourier widened stretched openvino:STFT
     aten:stft
 SoftmaxCrossEntropyLoss 5/input
 StringConcat free
@@ -922,6 +929,7 @@ ai.onnx.ml.Imputer 1/output
 ai.onnx.ml.LabelEncoder free
 ai.onnx.ml.OneHotEncoder free
 ai.onnx.ml.Scaler 2/output
+ai.onnx.ml.TreeEnsembleRegressor - stretched
 ai.onnx.ml.ZipMap free
 
 # OpenVINO's, as far as no operator of the standard means the same

@@ -74,7 +74,7 @@ def of(node: Named) -> Operator:
     name = node.op_type if is_standard else f"{node.domain}.{node.op_type}"
     found = rows().get(name)
     if found is None and node.domain in _elsewhere():
-        found = _in_format(node.domain).get(node.op_type)
+        found = in_format(node.domain).get(node.op_type)
     return found or Operator(name)
 
 
@@ -139,8 +139,8 @@ def _elsewhere() -> Mapping[str, Sequence[tuple[Operator, str]]]:
 
 
 @cache
-def _in_format(format: str) -> Mapping[str, Operator]:
-    """Return operators by their names in a format."""
+def in_format(format: str) -> Mapping[str, Operator]:
+    """Return operators by their names in a format, or in NumPy."""
     found = ((row, _dialect(word)) for row, word in _elsewhere().get(format, ()))
     return {each.name: _in_dialect(row, each) for row, each in found}
 
@@ -165,7 +165,7 @@ def _by_op_type() -> Mapping[str, Operator]:
         if row.name == row.op_type or row.op_type not in found:
             found[row.op_type] = row
     for format in OWN_NAMES:
-        found.update(_in_format(format))
+        found.update(in_format(format))
     return found
 
 

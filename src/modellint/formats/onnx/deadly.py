@@ -18,6 +18,7 @@ from modellint.base.records import dataclass
 from modellint.formats.onnx.names import named_graphs
 from modellint.model import HIGHEST_RANK, AttributeRef, Model, Node
 from modellint.native import messages
+from modellint.operators import Trait, names
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -90,7 +91,8 @@ def danger_of(model: Model, proto: ModelProto, serialized: bytes) -> Danger:
     if _LONG_NUMBER in serialized.translate(_CONTINUED):  # which is rare
         dims = [dim.dim_value for dim in _dims(proto, nested=len(graphs) > 1)]
     if by_negative_dims:
-        sources = model.nodes(*_SOURCES, functions=True)
+        # Absurd numbers give their results negative dims.
+        sources = model.nodes(*names(Trait.STRETCHED), functions=True)
         apart |= max(dims, default=0) > _HUGE_DIM or any(map(_may_make_negative_dims, sources))
     return Danger(frozenset(deadly), apart, min(dims, default=0) < 0)
 
@@ -186,22 +188,6 @@ _CONDITIONS: Mapping[str, Callable[[Node], Fate]] = {
     "Reshape": _if_few_sizes(1),
 }
 _BY_NEGATIVE_DIMS = frozenset({"GatherND", "Slice"})
-_SOURCES = (
-    "CenterCropPad",
-    "ConstantOfShape",
-    "Expand",
-    "Multinomial",
-    "OneHot",
-    "Pad",
-    "Range",
-    "Resize",
-    "STFT",
-    "TfIdfVectorizer",
-    "Tile",
-    "Upsample",
-    "ai.onnx.ml.TreeEnsembleRegressor",
-)
-"""Operators whose results have negative dims if the numbers that they are given are absurd."""
 
 
 def _may_make_negative_dims(node: Node) -> bool:

@@ -24,6 +24,7 @@ from modellint.model import (
 )
 from modellint.native import messages
 from modellint.native.inference import DiedError, infer_shapes, infer_shapes_apart
+from modellint.operators import Trait, names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,10 +65,7 @@ _UNSAID = (
 )
 """Messages of inference about missing information, which are not contradictions."""
 
-_OF_LISTS = frozenset(
-    {"Add", "Cast", "Concat", "Gather", "Mul", "Shape", "Slice", "Squeeze", "Sub", "Unsqueeze"}
-)
-"""Ops whose outputs' elements onnx computes, and keeps."""
+_OF_LISTS = names(Trait.PROPAGATED)
 
 _ONNX_TYPES = {"<f4": 1, "<i4": 6, "<i8": 7, "|b1": 9}
 _TENSOR = 4  # AttributeProto.TENSOR
