@@ -20,8 +20,17 @@ from tflite_cases import FORMS
 
 TYPES = ["int8", "uint8"]
 OTHER_TYPES = [
-    "float32", "float16", "float64", "bool", "int4", "int16", "int32", "int64", "uint16", "uint32",
-]  # fmt: skip
+    "float32",
+    "float16",
+    "float64",
+    "bool",
+    "int4",
+    "int16",
+    "int32",
+    "int64",
+    "uint16",
+    "uint32",
+]
 EDGE_TPU = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED
 L2_NORMALIZATION LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX

@@ -487,12 +487,21 @@ def _table(found: Sequence[Measured]) -> Iterator[str]:
     for corpus, every in _by(found, "corpus").items():
         for held_out, mine in sorted(_by(every, "held_out").items()):
             tally = Tally(mine)
-            rows.append([
-                corpus, "held out" if held_out else "seen", str(tally.files), str(tally.refused),
-                str(tally.right), str(tally.warned), str(tally.missed),
-                f"{tally.share_predicted:.1%}", str(tally.contradicted),
-                f"{tally.share_contradicted:.1%}", str(tally.other),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    corpus,
+                    "held out" if held_out else "seen",
+                    str(tally.files),
+                    str(tally.refused),
+                    str(tally.right),
+                    str(tally.warned),
+                    str(tally.missed),
+                    f"{tally.share_predicted:.1%}",
+                    str(tally.contradicted),
+                    f"{tally.share_contradicted:.1%}",
+                    str(tally.other),
+                ]
+            )
     yield from markdown([title.strip() for title in titles], rows)
 
 

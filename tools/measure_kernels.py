@@ -40,9 +40,16 @@ KINDS = {"seq": "sequence"}
 GONE = ("Constant", "Identity")
 """Operators that are gone before kernels are looked for."""
 DOMAINS = (
-    "", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training",
-    "com.microsoft", "com.microsoft.experimental", "com.microsoft.nchwc", "com.ms.internal.nhwc",
-)  # fmt: skip
+    "",
+    "ai.onnx.ml",
+    "ai.onnx.training",
+    "ai.onnx.preview",
+    "ai.onnx.preview.training",
+    "com.microsoft",
+    "com.microsoft.experimental",
+    "com.microsoft.nchwc",
+    "com.ms.internal.nhwc",
+)
 NO_IMPORT = "No opset import for domain"
 FOR_WANT = (
     "Could not find an implementation",

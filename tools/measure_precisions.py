@@ -52,9 +52,14 @@ BLOCKS = {"int4": 64, "float4e2m1": 16}
 PACKED = 2
 """Elements of 4 bits in a byte."""
 IN_PLAN = {
-    "float": "float32", "half": "float16", "bf16": "bfloat16", "int8": "int8",
-    "fp8_e4m3": "float8e4m3fn", "int4": "int4", "fp4_e2m1": "float4e2m1",
-}  # fmt: skip
+    "float": "float32",
+    "half": "float16",
+    "bf16": "bfloat16",
+    "int8": "int8",
+    "fp8_e4m3": "float8e4m3fn",
+    "int4": "int4",
+    "fp4_e2m1": "float4e2m1",
+}
 LAYERS = {
     "convolution": ([1, 64, 32, 32], [64, 64, 3, 3], [1, 64, 30, 30]),
     "convolution-3d": ([1, 64, 8, 8, 8], [64, 64, 3, 3, 3], [1, 64, 6, 6, 6]),

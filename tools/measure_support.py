@@ -46,23 +46,46 @@ BODIES = "the bodies in its tests may be what is refused"
 MOST_VARIED = 4
 """Tests of one operator that are varied in their types: one that is taken is enough."""
 TYPES = {
-    "float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "float16": TensorProto.FLOAT16,
-    "bfloat16": TensorProto.BFLOAT16, "int8": TensorProto.INT8, "int16": TensorProto.INT16,
-    "int32": TensorProto.INT32, "int64": TensorProto.INT64, "uint8": TensorProto.UINT8,
-    "uint16": TensorProto.UINT16, "uint32": TensorProto.UINT32, "uint64": TensorProto.UINT64,
-    "bool": TensorProto.BOOL, "string": TensorProto.STRING,
-    "float8e4m3fn": TensorProto.FLOAT8E4M3FN, "float8e5m2": TensorProto.FLOAT8E5M2,
-    "int4": TensorProto.INT4, "uint4": TensorProto.UINT4, "float4e2m1": TensorProto.FLOAT4E2M1,
-}  # fmt: skip
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "float16": TensorProto.FLOAT16,
+    "bfloat16": TensorProto.BFLOAT16,
+    "int8": TensorProto.INT8,
+    "int16": TensorProto.INT16,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+    "uint8": TensorProto.UINT8,
+    "uint16": TensorProto.UINT16,
+    "uint32": TensorProto.UINT32,
+    "uint64": TensorProto.UINT64,
+    "bool": TensorProto.BOOL,
+    "string": TensorProto.STRING,
+    "float8e4m3fn": TensorProto.FLOAT8E4M3FN,
+    "float8e5m2": TensorProto.FLOAT8E5M2,
+    "int4": TensorProto.INT4,
+    "uint4": TensorProto.UINT4,
+    "float4e2m1": TensorProto.FLOAT4E2M1,
+}
 SPELT = {"float": "float32", "double": "float64"}
 PUBLISHED = {
-    "FP32": "float32", "FP16": "float16", "BF16": "bfloat16", "INT32": "int32", "INT64": "int64",
-    "INT8": "int8", "INT4": "int4", "FP8": "float8e4m3fn", "FP4": "float4e2m1", "UINT8": "uint8",
+    "FP32": "float32",
+    "FP16": "float16",
+    "BF16": "bfloat16",
+    "INT32": "int32",
+    "INT64": "int64",
+    "INT8": "int8",
+    "INT4": "int4",
+    "FP8": "float8e4m3fn",
+    "FP4": "float4e2m1",
+    "UINT8": "uint8",
     "BOOL": "bool",
-}  # fmt: skip
+}
 DATA_TYPES = {
-    "DOUBLE": "float64", "FLOAT32": "float32", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
-}  # fmt: skip
+    "DOUBLE": "float64",
+    "FLOAT32": "float32",
+    "FLOAT16": "float16",
+    "BFLOAT16": "bfloat16",
+}
 ABOUT = (
     "Written by tools/measure_support.py; do not edit. Of each operator: whether it is taken in "
     "any form; the types of its input 'at' (0 unless stated) that were taken, and 'not' taken; "

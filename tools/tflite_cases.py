@@ -14,8 +14,17 @@ from math import prod
 from modellint.formats.tflite.notation import encode
 
 TYPES = (
-    "float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool", "uint32", "int4",
-)  # fmt: skip
+    "float32",
+    "float16",
+    "int8",
+    "uint8",
+    "int16",
+    "int32",
+    "int64",
+    "bool",
+    "uint32",
+    "int4",
+)
 _ZERO = {"int8": -1, "uint8": 127}
 _QUANTIZED = frozenset({"int4", "int8", "uint8", "int16", "int32", "int64"})
 _WEIGHTS = {"int16": "int8"}
@@ -270,9 +279,10 @@ def _convolution(weight: str, extra: str = "") -> dict[str, str]:
         "batch 2": form(to="2,16,16,8").replace("T[1,", "T[2,"),
         "open batch": form(to="?,16,16,8").replace("T[1,", "T[?,"),
         "weights of float16": form().replace("W[", "float16["),
-        "weights of int8": re.sub(r"W(\[[\d,]*\])", r"int8\1=1", form()).replace("B[", "float32[")
+        "weights of int8": re.sub(r"W(\[[\d,]*\])", r"int8\1=1", form())
+        .replace("B[", "float32[")
         .replace("float32[8]", "float32[8]=0"),
-    }  # fmt: skip
+    }
 
 
 def _pool() -> dict[str, str]:
@@ -370,12 +380,25 @@ def _pad(value: str = "") -> dict[str, str]:
 
 def _transposed() -> dict[str, str]:
     shapes = {
-        "0 2 1 3": "1,4,6,8", "0 1 3 2": "1,4,6,8", "0 3 1 2": "1,4,6,8", "0 2 3 1": "1,4,6,8",
-        "0 3 2 1": "1,4,6,8", "3 2 1 0": "2,4,6,8", "1 0 2 3": "2,4,6,8", "0 1 2 3": "1,4,6,8",
-        "1 0": "4,8", "0 2 1": "2,4,8", "1 0 2": "2,4,8", "2 1 0": "2,4,8", "1 2 0": "2,4,8",
-        "2 0 1": "2,4,8", "0 1 3 2 4": "1,2,4,6,8", "0 4 1 2 3": "1,2,4,6,8",
-        "0 1 2 4 3 5": "1,1,2,4,6,8", "5 4 3 2 1 0": "2,2,2,2,2,2",
-    }  # fmt: skip
+        "0 2 1 3": "1,4,6,8",
+        "0 1 3 2": "1,4,6,8",
+        "0 3 1 2": "1,4,6,8",
+        "0 2 3 1": "1,4,6,8",
+        "0 3 2 1": "1,4,6,8",
+        "3 2 1 0": "2,4,6,8",
+        "1 0 2 3": "2,4,6,8",
+        "0 1 2 3": "1,4,6,8",
+        "1 0": "4,8",
+        "0 2 1": "2,4,8",
+        "1 0 2": "2,4,8",
+        "2 1 0": "2,4,8",
+        "1 2 0": "2,4,8",
+        "2 0 1": "2,4,8",
+        "0 1 3 2 4": "1,2,4,6,8",
+        "0 4 1 2 3": "1,2,4,6,8",
+        "0 1 2 4 3 5": "1,1,2,4,6,8",
+        "5 4 3 2 1 0": "2,2,2,2,2,2",
+    }
     found = {}
     for perm, dims in shapes.items():
         sizes = dims.split(",")
@@ -414,60 +437,76 @@ FORMS: dict[str, dict[str, str]] = {
     },
     "GELU": {**_unary("{approximate=0}"), "approximate": f"T{D} -> T{D} {{approximate=1}}"},
     "LEAKY_RELU": {**_unary("{alpha=0.1}"), "negative": f"T{D} -> T{D} {{alpha=-0.5}}"},
-    "SOFTMAX": {**_unary("{beta=1.0}"), "beta 2": f"T{D} -> T{D} {{beta=2.0}}",
-                "beta 0": f"T{D} -> T{D} {{beta=0.0}}",
-                "large plane": "T[1,300,300,2] -> T[1,300,300,2] {beta=1.0}"},
+    "SOFTMAX": {
+        **_unary("{beta=1.0}"),
+        "beta 2": f"T{D} -> T{D} {{beta=2.0}}",
+        "beta 0": f"T{D} -> T{D} {{beta=0.0}}",
+        "large plane": "T[1,300,300,2] -> T[1,300,300,2] {beta=1.0}",
+    },
     "L2_NORMALIZATION": _unary("{fused_activation_function=NONE}"),
-    **{op: {**_binary("{fused_activation_function=NONE}"), **_activated()}
-       for op in ("ADD", "SUB", "MUL", "DIV")},
+    **{
+        op: {**_binary("{fused_activation_function=NONE}"), **_activated()}
+        for op in ("ADD", "SUB", "MUL", "DIV")
+    },
     **{
         op: _binary()
         for op in """MAXIMUM MINIMUM SQUARED_DIFFERENCE POW FLOOR_DIV FLOOR_MOD ATAN2 LOGICAL_AND
         LOGICAL_OR BITWISE_XOR RIGHT_SHIFT""".split()
     },
     **{op: _compared() for op in "EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL".split()},
-    **{op: _reduction() for op in
-       "MEAN SUM REDUCE_MAX REDUCE_MIN REDUCE_PROD REDUCE_ANY REDUCE_ALL".split()},
-    "CONV_2D": {**_convolution("W{mark}[8,{k},4]"),
-                "groups": "T[1,16,16,4]; W[8,3,3,2]; B[8] -> T[1,16,16,8] "
-                          f"{{{_CONV.format('SAME', 1, 1, 1, 1)}}}"},
+    **{
+        op: _reduction()
+        for op in "MEAN SUM REDUCE_MAX REDUCE_MIN REDUCE_PROD REDUCE_ANY REDUCE_ALL".split()
+    },
+    "CONV_2D": {
+        **_convolution("W{mark}[8,{k},4]"),
+        "groups": "T[1,16,16,4]; W[8,3,3,2]; B[8] -> T[1,16,16,8] "
+        f"{{{_CONV.format('SAME', 1, 1, 1, 1)}}}",
+    },
     "DEPTHWISE_CONV_2D": {
-        **{name: form.replace(",8]; B", ",8]; B") for name, form in
-           _convolution("W[1,{k},8]", " depth_multiplier=2").items() if name != "per channel"},
+        **{
+            name: form.replace(",8]; B", ",8]; B")
+            for name, form in _convolution("W[1,{k},8]", " depth_multiplier=2").items()
+            if name != "per channel"
+        },
         "one each": "T[1,16,16,8]; W[1,3,3,8]; B[8] -> T[1,16,16,8] {padding=SAME stride_w=1 "
-                    "stride_h=1 depth_multiplier=1}",
+        "stride_h=1 depth_multiplier=1}",
         "of one channel": "T[1,16,16,1]; W[1,3,3,8]; B[8] -> T[1,16,16,8] {padding=SAME stride_w=1 "
-                          "stride_h=1 depth_multiplier=8}",
+        "stride_h=1 depth_multiplier=8}",
     },
     "TRANSPOSE_CONV": {
         "stride 2, same": "int32[4]=1 8 8 4; W[4,3,3,8]; T[1,4,4,8] -> T[1,8,8,4] {padding=SAME "
-                          "stride_w=2 stride_h=2}",
+        "stride_w=2 stride_h=2}",
         "stride 2, valid": "int32[4]=1 8 8 4; W[4,2,2,8]; T[1,4,4,8] -> T[1,8,8,4] {padding=VALID "
-                           "stride_w=2 stride_h=2}",
+        "stride_w=2 stride_h=2}",
         "stride 1": "int32[4]=1 4 4 4; W[4,3,3,8]; T[1,4,4,8] -> T[1,4,4,4] {padding=SAME "
-                    "stride_w=1 stride_h=1}",
+        "stride_w=1 stride_h=1}",
         "stride 3": "int32[4]=1 12 12 4; W[4,3,3,8]; T[1,4,4,8] -> T[1,12,12,4] {padding=SAME "
-                    "stride_w=3 stride_h=3}",
+        "stride_w=3 stride_h=3}",
         "stride 4": "int32[4]=1 16 16 4; W[4,4,4,8]; T[1,4,4,8] -> T[1,16,16,4] {padding=VALID "
-                    "stride_w=4 stride_h=4}",
+        "stride_w=4 stride_h=4}",
         "strides differ": "int32[4]=1 4 8 4; W[4,3,3,8]; T[1,4,4,8] -> T[1,4,8,4] {padding=SAME "
-                          "stride_w=2 stride_h=1}",
+        "stride_w=2 stride_h=1}",
         "a row": "int32[4]=1 1 8 4; W[4,1,3,8]; T[1,1,4,8] -> T[1,1,8,4] {padding=SAME stride_w=2 "
-                 "stride_h=1}",
+        "stride_h=1}",
         "bias": "int32[4]=1 8 8 4; W[4,3,3,8]; T[1,4,4,8]; B[4] -> T[1,8,8,4] {padding=SAME "
-                "stride_w=2 stride_h=2} v3",
+        "stride_w=2 stride_h=2} v3",
         "shape at run time": "int32[4]; W[4,3,3,8]; T[1,4,4,8] -> T[1,8,8,4] {padding=SAME "
-                             "stride_w=2 stride_h=2}",
+        "stride_w=2 stride_h=2}",
         "per channel": "int32[4]=1 8 8 4; W%[4,3,3,8]; T[1,4,4,8] -> T[1,8,8,4] {padding=SAME "
-                       "stride_w=2 stride_h=2}",
+        "stride_w=2 stride_h=2}",
         "valid, larger": "int32[4]=1 9 9 4; W[4,3,3,8]; T[1,4,4,8] -> T[1,9,9,4] {padding=VALID "
-                         "stride_w=2 stride_h=2}",
+        "stride_w=2 stride_h=2}",
     },
-    "CONV_3D": {"same": "T[1,4,4,4,2]; W[3,3,3,2,8]; B[8] -> T[1,4,4,4,8] {padding=SAME stride_d=1 "
-                        "stride_w=1 stride_h=1 dilation_d_factor=1}"},
-    "CONV_3D_TRANSPOSE": {"same": "int32[5]=1 4 4 4 8; W[3,3,3,8,2]; T[1,4,4,4,2]; B[8] -> "
-                                  "T[1,4,4,4,8] {padding=SAME stride_d=1 stride_w=1 stride_h=1 "
-                                  "dilation_d_factor=1}"},
+    "CONV_3D": {
+        "same": "T[1,4,4,4,2]; W[3,3,3,2,8]; B[8] -> T[1,4,4,4,8] {padding=SAME stride_d=1 "
+        "stride_w=1 stride_h=1 dilation_d_factor=1}"
+    },
+    "CONV_3D_TRANSPOSE": {
+        "same": "int32[5]=1 4 4 4 8; W[3,3,3,8,2]; T[1,4,4,4,2]; B[8] -> "
+        "T[1,4,4,4,8] {padding=SAME stride_d=1 stride_w=1 stride_h=1 "
+        "dilation_d_factor=1}"
+    },
     "FULLY_CONNECTED": {
         "plain": "T[1,16]; W[8,16]; B[8] -> T[1,8] {weights_format=DEFAULT}",
         "per channel": "T[1,16]; W%[8,16]; B[8] -> T[1,8] {weights_format=DEFAULT}",
@@ -481,9 +520,9 @@ FORMS: dict[str, dict[str, str]] = {
         "weights of int4": "T[1,16]; int4[8,16]=1; B[8] -> T[1,8] {weights_format=DEFAULT}",
         "weights of int8": "T[1,16]; int8[8,16]=1; float32[8]=0 -> T[1,8] {keep_num_dims=0}",
         "fused RELU": "T[1,16]; W[8,16]; B[8] -> T[1,8] {weights_format=DEFAULT "
-                      "fused_activation_function=RELU}",
+        "fused_activation_function=RELU}",
         "fused TANH": "T[1,16]; W[8,16]; B[8] -> T[1,8] {weights_format=DEFAULT "
-                      "fused_activation_function=TANH}",
+        "fused_activation_function=TANH}",
         "open batch": "T[?,16]; W[8,16]; B[8] -> T[?,8] {weights_format=DEFAULT}",
         "shuffled": "T[1,16]; W[8,16]; B[8] -> T[1,8] {weights_format=SHUFFLED4x16INT8}",
     },
@@ -501,18 +540,23 @@ FORMS: dict[str, dict[str, str]] = {
     **{op: _resize() for op in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")},
     "PAD": _pad(),
     "PADV2": _pad("; T[]=0"),
-    "MIRROR_PAD": {name: f"{form} {{mode=REFLECT}}" for name, form in _pad().items()
-                   if name != "rank 1"},
+    "MIRROR_PAD": {
+        name: f"{form} {{mode=REFLECT}}" for name, form in _pad().items() if name != "rank 1"
+    },
     "TRANSPOSE": _transposed(),
     "RESHAPE": _reshape(),
-    "SQUEEZE": {"plain": "T[1,1,1,8] -> T[1,8] {squeeze_dims=1,2}",
-                "another scale": "T[1,1,1,8] -> T'[1,8] {squeeze_dims=1,2}",
-                "not quantized": "T![1,1,1,8] -> T![1,8] {squeeze_dims=1,2}"},
-    "EXPAND_DIMS": {"plain": "T[4,8]; int32[]=1 -> T[4,1,8]",
-                    "not quantized": "T![4,8]; int32[]=1 -> T![4,1,8]",
-                    "another scale": "T[4,8]; int32[]=1 -> T'[4,1,8]",
-                    "to rank 5": f"T{D}; int32[]=1 -> T[1,1,4,4,8]",
-                    "at run time": "T[4,8]; int32[] -> T[4,1,8]"},
+    "SQUEEZE": {
+        "plain": "T[1,1,1,8] -> T[1,8] {squeeze_dims=1,2}",
+        "another scale": "T[1,1,1,8] -> T'[1,8] {squeeze_dims=1,2}",
+        "not quantized": "T![1,1,1,8] -> T![1,8] {squeeze_dims=1,2}",
+    },
+    "EXPAND_DIMS": {
+        "plain": "T[4,8]; int32[]=1 -> T[4,1,8]",
+        "not quantized": "T![4,8]; int32[]=1 -> T![4,1,8]",
+        "another scale": "T[4,8]; int32[]=1 -> T'[4,1,8]",
+        "to rank 5": f"T{D}; int32[]=1 -> T[1,1,4,4,8]",
+        "at run time": "T[4,8]; int32[] -> T[4,1,8]",
+    },
     "CONCATENATION": {
         "channels": f"T{D}; T{D} -> T[1,4,4,16] {{axis=3}}",
         "last": f"T{D}; T{D} -> T[1,4,4,16] {{axis=-1}}",
@@ -530,82 +574,120 @@ FORMS: dict[str, dict[str, str]] = {
         "not quantized": f"T!{D}; T!{D} -> T![1,4,4,16] {{axis=3}}",
         "open batch": "T[?,4,4,8]; T[?,4,4,8] -> T[?,4,4,16] {axis=3}",
     },
-    "PACK": {"first": "T[4,8]; T[4,8] -> T[2,4,8] {values_count=2 axis=0}",
-             "last": "T[4,8]; T[4,8] -> T[4,8,2] {values_count=2 axis=2}",
-             "to rank 5": f"T{D}; T{D} -> T[1,4,4,8,2] {{values_count=2 axis=4}}",
-             "scalars": "T[]; T[] -> T[2] {values_count=2 axis=0}"},
-    "UNPACK": {"first": "T[2,4,8] -> T[4,8]; T[4,8] {num=2 axis=0}",
-               "last": "T[4,8,2] -> T[4,8]; T[4,8] {num=2 axis=2}",
-               "rank 5": "T[1,2,4,4,8] -> T[1,4,4,8]; T[1,4,4,8] {num=2 axis=1}"},
-    "SPLIT": {"channels": f"int32[]=3; T{D} -> T[1,4,4,4]; T[1,4,4,4] {{num_splits=2}}",
-              "height": f"int32[]=1; T{D} -> T[1,2,4,8]; T[1,2,4,8] {{num_splits=2}}",
-              "five": "int32[]=1; T[1,10] -> T[1,2]; T[1,2]; T[1,2]; T[1,2]; T[1,2] {num_splits=5}",
-              "batch": "int32[]=0; T[2,4,4,8] -> T[1,4,4,8]; T[1,4,4,8] {num_splits=2}",
-              "at run time": f"int32[]; T{D} -> T[1,4,4,4]; T[1,4,4,4] {{num_splits=2}}"},
-    "SPLIT_V": {"channels": f"T{D}; int32[2]=2 6; int32[]=3 -> T[1,4,4,2]; T[1,4,4,6] "
-                            "{num_splits=2}",
-                "rest": f"T{D}; int32[2]=2 -1; int32[]=3 -> T[1,4,4,2]; T[1,4,4,6] "
-                        "{num_splits=2}"},
+    "PACK": {
+        "first": "T[4,8]; T[4,8] -> T[2,4,8] {values_count=2 axis=0}",
+        "last": "T[4,8]; T[4,8] -> T[4,8,2] {values_count=2 axis=2}",
+        "to rank 5": f"T{D}; T{D} -> T[1,4,4,8,2] {{values_count=2 axis=4}}",
+        "scalars": "T[]; T[] -> T[2] {values_count=2 axis=0}",
+    },
+    "UNPACK": {
+        "first": "T[2,4,8] -> T[4,8]; T[4,8] {num=2 axis=0}",
+        "last": "T[4,8,2] -> T[4,8]; T[4,8] {num=2 axis=2}",
+        "rank 5": "T[1,2,4,4,8] -> T[1,4,4,8]; T[1,4,4,8] {num=2 axis=1}",
+    },
+    "SPLIT": {
+        "channels": f"int32[]=3; T{D} -> T[1,4,4,4]; T[1,4,4,4] {{num_splits=2}}",
+        "height": f"int32[]=1; T{D} -> T[1,2,4,8]; T[1,2,4,8] {{num_splits=2}}",
+        "five": "int32[]=1; T[1,10] -> T[1,2]; T[1,2]; T[1,2]; T[1,2]; T[1,2] {num_splits=5}",
+        "batch": "int32[]=0; T[2,4,4,8] -> T[1,4,4,8]; T[1,4,4,8] {num_splits=2}",
+        "at run time": f"int32[]; T{D} -> T[1,4,4,4]; T[1,4,4,4] {{num_splits=2}}",
+    },
+    "SPLIT_V": {
+        "channels": f"T{D}; int32[2]=2 6; int32[]=3 -> T[1,4,4,2]; T[1,4,4,6] {{num_splits=2}}",
+        "rest": f"T{D}; int32[2]=2 -1; int32[]=3 -> T[1,4,4,2]; T[1,4,4,6] {{num_splits=2}}",
+    },
     "STRIDED_SLICE": _strided(),
-    "SLICE": {"plain": f"T{D}; int32[4]=0 1 1 0; int32[4]=1 2 2 8 -> T[1,2,2,8]",
-              "rest": f"T{D}; int32[4]=0 1 1 0; int32[4]=1 -1 2 8 -> T[1,3,2,8]",
-              "at run time": f"T{D}; int32[4]; int32[4] -> T[1,2,2,8]",
-              "rank 5": "T[1,2,4,4,8]; int32[5]=0 1 0 0 0; int32[5]=1 1 4 4 8 -> T[1,1,4,4,8]",
-              "rank 2": "T[4,8]; int32[2]=0 1; int32[2]=4 2 -> T[4,2]",
-              "not quantized": "T![4,8]; int32[2]=0 1; int32[2]=4 2 -> T![4,2]"},
-    "PRELU": {"channels": f"T{D}; T[1,1,8]=1 -> T{D}",
-              "each": f"T{D}; T[4,4,8]=1 -> T{D}",
-              "one": f"T{D}; T[1]=1 -> T{D}",
-              "at run time": f"T{D}; T[1,1,8] -> T{D}"},
-    "QUANTIZE": {"from float": f"float32{D} -> T{D}", "another scale": f"int8{D} -> T{D}",
-                 "from T": f"T{D} -> T'{D}", "from uint8": f"uint8{D} -> T{D}",
-                 "from int16": f"int16{D} -> T{D}"},
+    "SLICE": {
+        "plain": f"T{D}; int32[4]=0 1 1 0; int32[4]=1 2 2 8 -> T[1,2,2,8]",
+        "rest": f"T{D}; int32[4]=0 1 1 0; int32[4]=1 -1 2 8 -> T[1,3,2,8]",
+        "at run time": f"T{D}; int32[4]; int32[4] -> T[1,2,2,8]",
+        "rank 5": "T[1,2,4,4,8]; int32[5]=0 1 0 0 0; int32[5]=1 1 4 4 8 -> T[1,1,4,4,8]",
+        "rank 2": "T[4,8]; int32[2]=0 1; int32[2]=4 2 -> T[4,2]",
+        "not quantized": "T![4,8]; int32[2]=0 1; int32[2]=4 2 -> T![4,2]",
+    },
+    "PRELU": {
+        "channels": f"T{D}; T[1,1,8]=1 -> T{D}",
+        "each": f"T{D}; T[4,4,8]=1 -> T{D}",
+        "one": f"T{D}; T[1]=1 -> T{D}",
+        "at run time": f"T{D}; T[1,1,8] -> T{D}",
+    },
+    "QUANTIZE": {
+        "from float": f"float32{D} -> T{D}",
+        "another scale": f"int8{D} -> T{D}",
+        "from T": f"T{D} -> T'{D}",
+        "from uint8": f"uint8{D} -> T{D}",
+        "from int16": f"int16{D} -> T{D}",
+    },
     "DEQUANTIZE": {"to float": f"T{D} -> float32{D}", "of a constant": f"T{D}=1 -> float32{D}"},
-    "CAST": {**{f"to {to}": f"T!{D} -> {to}{D} {{in_data_type={{T}} out_data_type={to.upper()}}}"
-                for to in ("float32", "float16", "int8", "int32", "int64", "bool", "uint8")},
-             "quantized": f"T{D} -> T'{D} {{in_data_type={{T}} out_data_type={{T}}}}",
-             "quantized to int32": f"T{D} -> int32{D} {{in_data_type={{T}} out_data_type=INT32}}"},
-    "DEPTH_TO_SPACE": {"2": f"T{D} -> T[1,8,8,2] {{block_size=2}}",
-                       "batch 2": "T[2,4,4,8] -> T[2,8,8,2] {block_size=2}"},
+    "CAST": {
+        **{
+            f"to {to}": f"T!{D} -> {to}{D} {{in_data_type={{T}} out_data_type={to.upper()}}}"
+            for to in ("float32", "float16", "int8", "int32", "int64", "bool", "uint8")
+        },
+        "quantized": f"T{D} -> T'{D} {{in_data_type={{T}} out_data_type={{T}}}}",
+        "quantized to int32": f"T{D} -> int32{D} {{in_data_type={{T}} out_data_type=INT32}}",
+    },
+    "DEPTH_TO_SPACE": {
+        "2": f"T{D} -> T[1,8,8,2] {{block_size=2}}",
+        "batch 2": "T[2,4,4,8] -> T[2,8,8,2] {block_size=2}",
+    },
     "SPACE_TO_DEPTH": {"2": f"T{D} -> T[1,2,2,32] {{block_size=2}}"},
     "BATCH_TO_SPACE_ND": {"2": "T[4,4,4,8]; int32[2]=2 2; int32[2,2]=0 -> T[1,8,8,8]"},
     "SPACE_TO_BATCH_ND": {"2": f"T{D}; int32[2]=2 2; int32[2,2]=0 -> T[4,2,2,8]"},
-    "GATHER": {"first": "T[8,4]; int32[3]=0 2 1 -> T[3,4] {axis=0}",
-               "indices at run time": "T[8,4]; int32[3] -> T[3,4] {axis=0}",
-               "last": "T[4,8]; int32[3]=0 2 1 -> T[4,3] {axis=1}",
-               "scalar": "T[8,4]; int32[]=2 -> T[4] {axis=0}",
-               "of weights": "T[8,4]=1; int32[3] -> T[3,4] {axis=0}",
-               "batch": "T[2,8,4]; int32[2,3] -> T[2,3,4] {axis=1 batch_dims=1}",
-               "int64": "T[8,4]; int64[3] -> T[3,4] {axis=0}"},
+    "GATHER": {
+        "first": "T[8,4]; int32[3]=0 2 1 -> T[3,4] {axis=0}",
+        "indices at run time": "T[8,4]; int32[3] -> T[3,4] {axis=0}",
+        "last": "T[4,8]; int32[3]=0 2 1 -> T[4,3] {axis=1}",
+        "scalar": "T[8,4]; int32[]=2 -> T[4] {axis=0}",
+        "of weights": "T[8,4]=1; int32[3] -> T[3,4] {axis=0}",
+        "batch": "T[2,8,4]; int32[2,3] -> T[2,3,4] {axis=1 batch_dims=1}",
+        "int64": "T[8,4]; int64[3] -> T[3,4] {axis=0}",
+    },
     "GATHER_ND": {"plain": "T[8,4]; int32[3,1] -> T[3,4]"},
-    "SCATTER_ND": {"plain": "int32[3,1]; T[3,4]; int32[2]=8 4 -> T[8,4]",
-                   "constant": "int32[3,1]=0 1 2; T[3,4]; int32[2]=8 4 -> T[8,4]"},
+    "SCATTER_ND": {
+        "plain": "int32[3,1]; T[3,4]; int32[2]=8 4 -> T[8,4]",
+        "constant": "int32[3,1]=0 1 2; T[3,4]; int32[2]=8 4 -> T[8,4]",
+    },
     "ONE_HOT": {"plain": "int32[3]; int32[]=4; T[]=1; T[]=0 -> T[3,4] {axis=-1}"},
-    "TILE": {"channels": f"T{D}; int32[4]=1 1 1 2 -> T[1,4,4,16]",
-             "spatial": f"T{D}; int32[4]=1 2 2 1 -> T[1,8,8,8]",
-             "batch": f"T{D}; int32[4]=2 1 1 1 -> T[2,4,4,8]",
-             "at run time": f"T{D}; int32[4] -> T[1,4,4,16]"},
-    "BROADCAST_TO": {"plain": "T[1,8]; int32[2]=4 8 -> T[4,8] v2",
-                     "rank 4": f"T[1,1,1,8]; int32[4]=1 4 4 8 -> T{D} v2"},
-    "ARG_MAX": {"channels": f"T{D}; int32[]=3 -> int32[1,4,4] {{output_type=INT32}}",
-                "last": f"T{D}; int32[]=-1 -> int32[1,4,4] {{output_type=INT32}}",
-                "int64": f"T{D}; int32[]=3 -> int64[1,4,4] {{output_type=INT64}}",
-                "height": f"T{D}; int32[]=1 -> int32[1,4,8] {{output_type=INT32}}",
-                "deep": "T[1,4,4,128]; int32[]=3 -> int32[1,4,4] {output_type=INT32}",
-                "rank 2": "T[4,8]; int32[]=1 -> int32[4] {output_type=INT32}"},
+    "TILE": {
+        "channels": f"T{D}; int32[4]=1 1 1 2 -> T[1,4,4,16]",
+        "spatial": f"T{D}; int32[4]=1 2 2 1 -> T[1,8,8,8]",
+        "batch": f"T{D}; int32[4]=2 1 1 1 -> T[2,4,4,8]",
+        "at run time": f"T{D}; int32[4] -> T[1,4,4,16]",
+    },
+    "BROADCAST_TO": {
+        "plain": "T[1,8]; int32[2]=4 8 -> T[4,8] v2",
+        "rank 4": f"T[1,1,1,8]; int32[4]=1 4 4 8 -> T{D} v2",
+    },
+    "ARG_MAX": {
+        "channels": f"T{D}; int32[]=3 -> int32[1,4,4] {{output_type=INT32}}",
+        "last": f"T{D}; int32[]=-1 -> int32[1,4,4] {{output_type=INT32}}",
+        "int64": f"T{D}; int32[]=3 -> int64[1,4,4] {{output_type=INT64}}",
+        "height": f"T{D}; int32[]=1 -> int32[1,4,8] {{output_type=INT32}}",
+        "deep": "T[1,4,4,128]; int32[]=3 -> int32[1,4,4] {output_type=INT32}",
+        "rank 2": "T[4,8]; int32[]=1 -> int32[4] {output_type=INT32}",
+    },
     "ARG_MIN": {"channels": f"T{D}; int32[]=3 -> int32[1,4,4] {{output_type=INT32}}"},
     "TOPK_V2": {"plain": "T[1,8]; int32[]=3 -> T[1,3]; int32[1,3]"},
-    "REVERSE_V2": {"height": f"T{D}; int32[1]=1 -> T{D}", "width": f"T{D}; int32[1]=2 -> T{D}",
-                   "channels": f"T{D}; int32[1]=3 -> T{D}", "batch": f"T{D}; int32[1]=0 -> T{D}",
-                   "rank 2": "T[4,8]; int32[1]=0 -> T[4,8]",
-                   "at run time": f"T{D}; int32[1] -> T{D}"},
+    "REVERSE_V2": {
+        "height": f"T{D}; int32[1]=1 -> T{D}",
+        "width": f"T{D}; int32[1]=2 -> T{D}",
+        "channels": f"T{D}; int32[1]=3 -> T{D}",
+        "batch": f"T{D}; int32[1]=0 -> T{D}",
+        "rank 2": "T[4,8]; int32[1]=0 -> T[4,8]",
+        "at run time": f"T{D}; int32[1] -> T{D}",
+    },
     "REVERSE_SEQUENCE": {"plain": f"T{D}; int32[1]=4 -> T{D} {{seq_dim=1 batch_dim=0}}"},
-    "SELECT": {"plain": f"bool{D}; T{D}; T{D} -> T{D}",
-               "not quantized": f"bool{D}; T!{D}; T!{D} -> T!{D}",
-               "scales differ": f"bool{D}; T{D}; T'{D} -> T{D}"},
-    "SELECT_V2": {"plain": f"bool{D}; T{D}; T{D} -> T{D}",
-                  "broadcast": f"bool[1,4,4,1]; T{D}; T[]=0 -> T{D}",
-                  "not quantized": f"bool{D}; T!{D}; T!{D} -> T!{D}"},
+    "SELECT": {
+        "plain": f"bool{D}; T{D}; T{D} -> T{D}",
+        "not quantized": f"bool{D}; T!{D}; T!{D} -> T!{D}",
+        "scales differ": f"bool{D}; T{D}; T'{D} -> T{D}",
+    },
+    "SELECT_V2": {
+        "plain": f"bool{D}; T{D}; T{D} -> T{D}",
+        "broadcast": f"bool[1,4,4,1]; T{D}; T[]=0 -> T{D}",
+        "not quantized": f"bool{D}; T!{D}; T!{D} -> T!{D}",
+    },
     "SHAPE": {"plain": f"T{D} -> int32[4] {{out_type=INT32}}"},
     "RANK": {"plain": f"T{D} -> int32[]"},
     "RANGE": {"plain": "T[]; T[]; T[] -> T[4]", "constant": "T[]=0; T[]=4; T[]=1 -> T[4]"},
@@ -626,13 +708,15 @@ FORMS: dict[str, dict[str, str]] = {
     },
     "READ_VARIABLE": {"plain": "resource[1] -> T[4,8]"},
     "SVDF": {"plain": "T[1,8]; W[4,8]; W[4,2]; B[4]; T[1,8] -> T[1,4] {rank=1}"},
-    "DYNAMIC_UPDATE_SLICE": {"plain": "T[4,8]; T[2,8]; int32[2]=1 0 -> T[4,8]",
-                             "at run time": "T[4,8]; T[2,8]; int32[2] -> T[4,8]"},
+    "DYNAMIC_UPDATE_SLICE": {
+        "plain": "T[4,8]; T[2,8]; int32[2]=1 0 -> T[4,8]",
+        "at run time": "T[4,8]; T[2,8]; int32[2] -> T[4,8]",
+    },
     "BUCKETIZE": {"plain": f"T{D} -> int32{D} {{boundaries=}}"},
     "BITCAST": {"plain": f"T{D} -> T{D}"},
     "UNIQUE": {"plain": "T[8] -> T[?]; int32[8] {idx_out_type=INT32}"},
     "SEGMENT_SUM": {"plain": "T[4,8]; int32[4]=0 0 1 1 -> T[2,8]"},
-}  # fmt: skip
+}
 """Forms by operator and name."""
 
 

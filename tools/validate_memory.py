@@ -64,10 +64,22 @@ TABLES = {
 }
 """The planner after each table of the page."""
 QUANTIZED = (
-    "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "mnasnet1_0", "mobilenet_v2",
-    "mobilenet_v3_large", "regnet_y_400mf", "resnet18", "resnet50", "shufflenet_v2_x1_0",
-    "squeezenet1_0", "unet", "vgg16", "vit_b_16",
-)  # fmt: skip
+    "densenet121",
+    "efficientnet_b0",
+    "googlenet",
+    "inception_v3",
+    "mnasnet1_0",
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "regnet_y_400mf",
+    "resnet18",
+    "resnet50",
+    "shufflenet_v2_x1_0",
+    "squeezenet1_0",
+    "unet",
+    "vgg16",
+    "vit_b_16",
+)
 HEADER = """| model | batch | precision | planner, MB | low | expected | high | error | inside |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
 TEMPLATE = Path(__file__).with_name("accuracy.template.md")
@@ -212,11 +224,16 @@ def quantize(source: Path, folder: Path) -> Path:
         onnx.save(onnx.load(materialise(source.stem, Path(scratch), random=True)), full)
         quant_pre_process(full, fused, skip_symbolic_shape=True)
         quantization.quantize_static(
-            fused, path, RandomImage(fused), per_channel=True,
+            fused,
+            path,
+            RandomImage(fused),
+            per_channel=True,
             extra_options={
-                "ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False,
+                "ActivationSymmetric": True,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
             },
-        )  # fmt: skip
+        )
     return path
 
 
@@ -379,8 +396,13 @@ def _noise(shape: Sequence[int]) -> Any:
 
 
 def _feeds(session: Any) -> dict[str, Any]:
-    types = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64",
-             "tensor(bool)": "bool", "tensor(int32)": "int32"}  # fmt: skip
+    types = {
+        "tensor(float)": "float32",
+        "tensor(float16)": "float16",
+        "tensor(int64)": "int64",
+        "tensor(bool)": "bool",
+        "tensor(int32)": "int32",
+    }
     return {
         value.name: _ones(tuple(value.shape), types[value.type]) for value in session.get_inputs()
     }
@@ -544,14 +566,13 @@ def compare(
     with tempfile.TemporaryDirectory() as folder:
         if table.startswith("held-out"):
             wanted = table == "held-out-int8"
-            sources = [
-                path for path in found_in(options.held_out) if is_quantized(path) is wanted
-            ]  # fmt: skip
+            sources = [path for path in found_in(options.held_out) if is_quantized(path) is wanted]
         elif table == "int8":
             sources = [
                 quantize(EXPORTS / f"{name}.onnx", options.quantized or Path(folder))
-                for name in QUANTIZED if name in (options.model or QUANTIZED)
-            ]  # fmt: skip
+                for name in QUANTIZED
+                if name in (options.model or QUANTIZED)
+            ]
         else:
             sources = kept()
         chosen = [path for path in sources if not options.model or path.stem in options.model]
@@ -630,17 +651,26 @@ def main() -> None:
     parser.add_argument("--table", choices=TABLES, action="append", help="only this table")
     parser.add_argument("--model", action="append", default=[], help="only this model")
     parser.add_argument(
-        "--held-out", type=Path, nargs="+", default=[], metavar="PATH",
+        "--held-out",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
         help="exports, or folders of them, that the estimate was not written by",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--capability", choices=CAPABILITIES, default=CAPABILITY,
+        "--capability",
+        choices=CAPABILITIES,
+        default=CAPABILITY,
         help="the GPU that TensorRT for RTX builds for",
-    )  # fmt: skip
+    )
     parser.add_argument("--cache", type=Path, help="a file for the plans, to go on from")
     parser.add_argument(
-        "--again", type=Path, metavar="PAGE", help="plan nothing: take the plans of this page",
-    )  # fmt: skip
+        "--again",
+        type=Path,
+        metavar="PAGE",
+        help="plan nothing: take the plans of this page",
+    )
     parser.add_argument("--quantized", type=Path, help="a folder to keep quantized exports in")
     parser.add_argument("--output", type=Path, help="docs/accuracy.md, when all tables are made")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)

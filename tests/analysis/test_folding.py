@@ -20,9 +20,11 @@ def value(found: Folding, name: str) -> Value:
 
 def test_what_hangs_on_constants_is_folded_and_what_runs_is_not() -> None:
     model = graph(
-        "a = Exp(w) b = Add(a, w) y = Add(x, b)", "float[4] x", "float[4] y",
+        "a = Exp(w) b = Add(a, w) y = Add(x, b)",
+        "float[4] x",
+        "float[4] y",
         weights="float[4] w = {1.0, 2.0, 3.0, 4.0}",
-    )  # fmt: skip
+    )
     found = folding(model, Deployment())
     assert [found.is_folded(node) for node in model.graph.nodes] == [True, True, False]
     assert [each.name for each in found.weights()] == ["b"]
@@ -30,9 +32,11 @@ def test_what_hangs_on_constants_is_folded_and_what_runs_is_not() -> None:
 
 def test_quantized_weights_stay_as_they_are_stored() -> None:
     model = graph(
-        "d = DequantizeLinear(w, s) y = Add(x, d)", "float[2] x", "float[2] y",
+        "d = DequantizeLinear(w, s) y = Add(x, d)",
+        "float[2] x",
+        "float[2] y",
         weights="int8[2] w = {1, 2}, float s = {0.5}",
-    )  # fmt: skip
+    )
     assert {each.name for each in folding(model, Deployment()).weights()} == {"w", "s"}
 
 
@@ -99,8 +103,10 @@ def test_computed_padding_is_limited() -> None:
     found = Folding(model, Deployment(symbols={"A": 1, "B": 10}))
     results = {name: found.numbers(value(found, name)) for name in "abc"}
     assert {name: each.tolist() for name, each in results.items() if each is not None} == {
-        "a": [0, 8], "b": [0, 3], "c": [-1, 3],
-    }  # fmt: skip
+        "a": [0, 8],
+        "b": [0, 3],
+        "c": [-1, 3],
+    }
     assert found.types.shape(value(found, "f")) == (0, 3)
 
 

@@ -96,8 +96,9 @@ def test_attention_of_the_standard(
     assert (cache.variant, cache.sequence_axis, cache.sequence_symbol) == ("GQA", axis, symbol)
     assert cache.bytes_per_token == 2 * 2 * 32 * 2
     assert [(pair.past.name, pair.present.name) for pair in cache.pairs] == [
-        ("pk", "pk2"), ("pv", "pv2"),
-    ]  # fmt: skip
+        ("pk", "pk2"),
+        ("pv", "pv2"),
+    ]
     assert not states(model)
 
 

@@ -89,9 +89,15 @@ class _Decoder:
         v = self.product(y, f"{at}.v", HIDDEN, narrow)
         inputs = [q, k, v, f"past.{at}.key", f"past.{at}.value", "lengths", "total_length"]
         y = self.add(
-            "GroupQueryAttention", inputs, f"{at}.attention", f"present.{at}.key",
-            f"present.{at}.value", domain="com.microsoft", num_heads=HEADS, kv_num_heads=KV_HEADS,
-        )  # fmt: skip
+            "GroupQueryAttention",
+            inputs,
+            f"{at}.attention",
+            f"present.{at}.key",
+            f"present.{at}.value",
+            domain="com.microsoft",
+            num_heads=HEADS,
+            kv_num_heads=KV_HEADS,
+        )
         x = self.add("Add", [x, self.product(y, f"{at}.o", wide, HIDDEN)], f"{at}.residual")
         y = self.norm(x, f"{at}.output_norm")
         gate = self.product(y, f"{at}.gate", HIDDEN, MIDDLE)

@@ -46,9 +46,11 @@ def test_a_batch_norm_leaves_nothing_behind() -> None:
     body = "c = Conv(x, w, b) y = BatchNormalization(c, s, o, m, v)"
     vectors = ", ".join(f"float[2] {name} = {{1.0, 1.0}}" for name in "bsomv")
     model = graph(
-        body, "float[1,2,4,4] x", "float[1,2,4,4] y",
+        body,
+        "float[1,2,4,4] x",
+        "float[1,2,4,4] y",
         weights=f"float[2,2,1,1] w = {{1.0, 2.0, 3.0, 4.0}}, {vectors}",
-    )  # fmt: skip
+    )
     assert memory(model, Deployment()).weights.expected == 4 * 4 + 2 * 4
 
 
@@ -63,9 +65,11 @@ def test_a_tied_weight_counts_once() -> None:
 def test_what_is_quantized_stays_so_with_its_scales() -> None:
     weights = "int8[2,2] w = {1, 2, 3, 4}, float[2] s = {0.5, 0.5}"
     model = graph(
-        "d = DequantizeLinear<axis=0>(w, s) y = MatMul(x, d)", "float[1,2] x", "float[1,2] y",
+        "d = DequantizeLinear<axis=0>(w, s) y = MatMul(x, d)",
+        "float[1,2] x",
+        "float[1,2] y",
         weights=weights,
-    )  # fmt: skip
+    )
     estimate = memory(model, Deployment(precision="fp16"))
     assert estimate.weights_by_dtype == {"int8": 4, "float16": 4}
 
@@ -81,8 +85,10 @@ def test_quantized_activations_take_a_byte_and_unpacked_weights_nothing() -> Non
         v = DequantizeLinear(w, s)
         y = MatMul(d, v)
         """,
-        "float[100,4] x", "float[100,4] y", weights=weights,
-    )  # fmt: skip
+        "float[100,4] x",
+        "float[100,4] y",
+        weights=weights,
+    )
     estimate = memory(model, Deployment(runtime="onnxruntime"))
     assert estimate.activations.low == 100 * 4 * (4 + 1)  # a, and q written from it
     fused = memory(model, Deployment(runtime="tensorrt"))
@@ -388,9 +394,10 @@ def test_equal_elements_are_stored_up_to_a_number(
     """As TensorRT for RTX 1.7.1 plans them: up to 100,000."""
     model = graph(
         "w = ConstantOfShape<value = float[1] {0.5}>(s) y = Conv(x, w)",
-        f"float[1,{channels},8,8] x", f"float[1,{results},8,8] y",
+        f"float[1,{channels},8,8] x",
+        f"float[1,{results},8,8] y",
         weights=f"int64[4] s = {{{results}, {channels}, 1, 1}}",
-    )  # fmt: skip
+    )
     estimate = memory(model, Deployment(runtime="tensorrt-rtx"))
     tensors = estimate.activations.expected + estimate.workspace.expected
     assert tensors == pytest.approx(planned, rel=0.03)
@@ -408,9 +415,10 @@ def _computed_at_the_end(channels: int) -> int:
     model = graph(
         "w = ConstantOfShape<value = float[1] {0.5}>(s) a = Softmax(x) b = Softmax(a) "
         "p = MaxPool<kernel_shape = [64, 64], strides = [64, 64]>(b) y = Conv(p, w)",
-        "float[1,2048,64,64] x", f"float[1,{channels},1,1] y",
+        "float[1,2048,64,64] x",
+        f"float[1,{channels},1,1] y",
         weights=f"int64[4] s = {{{channels}, 2048, 1, 1}}",
-    )  # fmt: skip
+    )
     return memory(model, Deployment(runtime="tensorrt-rtx")).activations.expected
 
 
@@ -422,7 +430,9 @@ def test_what_is_inside_a_node_is_planned_as_the_graph_is() -> None:
     inner = f"then (int64 i, bool k, {image} a) => (bool k2, {image} e) {{{body}}}"
     model = graph(
         f"w = ConstantOfShape(s) l = Loop<body = {inner}>(m, t, x) y = Relu(l)",
-        f"{image} x, bool t", f"{image} y", weights="int64 m = {5}, int64[4] s = {32, 32, 3, 3}",
-    )  # fmt: skip
+        f"{image} x, bool t",
+        f"{image} y",
+        weights="int64 m = {5}, int64[4] s = {32, 32, 3, 3}",
+    )
     planned = memory(model, Deployment(runtime="onnxruntime")).activations.expected
     assert planned == 1_048_576  # the block that it requests from the second round on

@@ -89,9 +89,10 @@ def test_quantization_is_fused_into_the_kernels_around_it(runtime: str, floats: 
         d = DequantizeLinear(q, s)
         y = Conv(d, v)
         """,
-        "int8[1,8,64,64] x", "float[1,8,64,64] y",
+        "int8[1,8,64,64] x",
+        "float[1,8,64,64] y",
         weights=f"int8[8,8,1,1] w = {numbers(64)}, float s = {{0.5}}, int8 z = {{0}}",
-    )  # fmt: skip
+    )
     bound = roofline(model, Deployment(target=A10, runtime=runtime))
     assert bound is not None
     image, weights = 8 * 64 * 64, 64
@@ -115,9 +116,10 @@ def test_a_dequantized_result_is_written() -> None:
 def test_weights_transposed_after_their_dequantization_are_stored_so() -> None:
     model = graph(
         "d = DequantizeLinear(w, s) t = Transpose(d) y = MatMul(x, t)",
-        "float[16,8] x", "float[16,4] y",
+        "float[16,8] x",
+        "float[16,4] y",
         weights=f"int8[4,8] w = {numbers(32)}, float s = {{0.5}}",
-    )  # fmt: skip
+    )
     bound = roofline(model, Deployment(target=A10))
     assert bound is not None
     assert bound.nbytes == 4 * 16 * 8 + 32 + 4 * 16 * 4

@@ -22,9 +22,11 @@ def long_chain(path: Path, nodes: int) -> Path:
         "chain",
         [helper.make_tensor_value_info("x0", ELEMENT, ["batch", 8])],
         [helper.make_tensor_value_info(f"x{len(layers)}", ELEMENT, ["batch", 8])],
-        [helper.make_tensor(f"w{index}", ELEMENT, (8, 8), _weights(index), raw=True)
-         for index in range(len(layers))],
-    )  # fmt: skip
+        [
+            helper.make_tensor(f"w{index}", ELEMENT, (8, 8), _weights(index), raw=True)
+            for index in range(len(layers))
+        ],
+    )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
     return path
 

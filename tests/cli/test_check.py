@@ -106,8 +106,18 @@ def test_errors_fail_by_default_and_exit_zero_lets_them_pass(models: Path) -> No
 
 
 def test_targets_runtime_precision_and_batch_are_what_is_linted_for(models: Path) -> None:
-    result = run_cli(models, "--target", "a10", "--target", "t4,l4", "--precision", "int8",
-                     "--batch", "4", "--show-settings")  # fmt: skip
+    result = run_cli(
+        models,
+        "--target",
+        "a10",
+        "--target",
+        "t4,l4",
+        "--precision",
+        "int8",
+        "--batch",
+        "4",
+        "--show-settings",
+    )
     assert 'targets = ["a10", "t4", "l4"]  # command line' in result.stdout
     assert 'precision = "int8"  # command line' in result.stdout
     assert "batch = 4  # command line" in result.stdout
@@ -163,8 +173,10 @@ def test_a_dla_needs_a_device_that_has_one(models: Path) -> None:
 
 
 def test_no_weights_leaves_rules_out_that_read_them(models: Path) -> None:
-    assert "weights = false  # command line" in run_cli("check", models, "--no-weights",
-                                                       "--show-settings").stdout  # fmt: skip
+    assert (
+        "weights = false  # command line"
+        in run_cli("check", models, "--no-weights", "--show-settings").stdout
+    )
     assert run_cli(models / "good.onnx", "--no-weights").exit_code == 0
 
 

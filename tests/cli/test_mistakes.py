@@ -47,12 +47,14 @@ def model(tmp_path: Path) -> Path:
         (["--color", "blue"], ["--color", "'auto', 'always', 'never'"]),
         (["--jobs", "0"], ["--jobs", "x>=1"]),
         (["--config", "missing.toml"], ["configuration file missing.toml does not exist"]),
-        (["--baseline", "missing.json"], ["baseline missing.json does not exist",
-                                          "--baseline missing.json --write-baseline"]),
+        (
+            ["--baseline", "missing.json"],
+            ["baseline missing.json does not exist", "--baseline missing.json --write-baseline"],
+        ),
         (["--selec", "HYG"], ["No such option", "--select"]),
         (["--traget", "a10"], ["No such option", "--target"]),
     ],
-)  # fmt: skip
+)
 def test_options(
     model: Path,
     options: list[str],

@@ -143,9 +143,12 @@ def test_stand_ins_leave_unusual_nodes_alone(
 ) -> None:
     """All that have stand-ins, in one model: with fewer inputs, or attributes, than they need."""
     values: dict[str, object] = {
-        "none": None, "of another type": "two", "huge": MOST, "negative": -(2**63),
+        "none": None,
+        "of another type": "two",
+        "huge": MOST,
+        "negative": -(2**63),
         "a graph": helper.make_graph([], "inner", [], []),
-    }  # fmt: skip
+    }
     names = "num_heads kv_num_heads K N axis transA transB transBatchA kernel_shape perm".split()
     given = {} if attributes == "none" else dict.fromkeys(names, values[attributes])
     ops = {MICROSOFT: _STANDINS, BLOCKED: _BLOCKED}[domain]
@@ -168,14 +171,25 @@ KINDS = {number: name for name, number in AttributeProto.AttributeType.items()}
 @pytest.mark.parametrize(
     ("op", "name"),
     [
-        ("Conv", "kernel_shape"), ("Constant", "value"), ("Constant", "value_int"),
-        ("Constant", "value_ints"), ("Constant", "value_float"), ("Constant", "value_floats"),
-        ("Constant", "value_string"), ("Constant", "value_strings"), ("Constant", "sparse_value"),
-        ("Softmax", "axis"), ("ConstantOfShape", "value"), ("Transpose", "perm"), ("Cast", "to"),
-        ("If", "then_branch"), ("LSTM", "hidden_size"), ("LSTM", "activations"),
+        ("Conv", "kernel_shape"),
+        ("Constant", "value"),
+        ("Constant", "value_int"),
+        ("Constant", "value_ints"),
+        ("Constant", "value_float"),
+        ("Constant", "value_floats"),
+        ("Constant", "value_string"),
+        ("Constant", "value_strings"),
+        ("Constant", "sparse_value"),
+        ("Softmax", "axis"),
+        ("ConstantOfShape", "value"),
+        ("Transpose", "perm"),
+        ("Cast", "to"),
+        ("If", "then_branch"),
+        ("LSTM", "hidden_size"),
+        ("LSTM", "activations"),
         ("Einsum", "equation"),
     ],
-)  # fmt: skip
+)
 def test_attributes_of_any_type(kind: int, op: str, name: str, tmp_path: Path) -> None:
     node = onnx.NodeProto(op_type=op, input=["x"] * 3, output=["y"])
     attribute = node.attribute.add(name=name, type=kind)
@@ -194,8 +208,14 @@ def test_attributes_of_any_type(kind: int, op: str, name: str, tmp_path: Path) -
 
 
 def test_constants_of_another_type_are_absent(tmp_path: Path) -> None:
-    kinds = {"value_int": 1.5, "value_ints": [1.5], "value_float": "a", "value_floats": ["a"],
-             "value_string": 3, "value_strings": [3]}  # fmt: skip
+    kinds = {
+        "value_int": 1.5,
+        "value_ints": [1.5],
+        "value_float": "a",
+        "value_floats": ["a"],
+        "value_string": 3,
+        "value_strings": [3],
+    }
     nodes = [onnx.NodeProto(op_type="Constant", output=[name]) for name in kinds]
     for node, (name, value) in zip(nodes, kinds.items(), strict=True):
         node.attribute.append(helper.make_attribute(name, value))
@@ -221,9 +241,19 @@ def model_with(*nodes: onnx.NodeProto, tensors: tuple[TensorProto, ...] = ()) ->
 
 
 DIMS = [
-    [-1], [0], [MOST], [MOST] * 3, [-MOST, -MOST], [2**62] * 64, [1] * 65, [0, MOST, MOST],
-    [2**62] * 20_000, [-1, 0], [1] * 32, [],
-]  # fmt: skip
+    [-1],
+    [0],
+    [MOST],
+    [MOST] * 3,
+    [-MOST, -MOST],
+    [2**62] * 64,
+    [1] * 65,
+    [0, MOST, MOST],
+    [2**62] * 20_000,
+    [-1, 0],
+    [1] * 32,
+    [],
+]
 
 
 @pytest.mark.parametrize("dims", DIMS, ids=[f"{dims[:2]}{len(dims)}" for dims in DIMS])

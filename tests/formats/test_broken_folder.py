@@ -108,10 +108,7 @@ class Evil:
         return os.mkdir, ("pickle-was-opened",)
 
 
-POINTER = (
-    "version https://git-lfs.github.com/spec/v1\n"
-    f"oid sha256:{'ab' * 32}\nsize 102400000\n"
-)  # fmt: skip
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 102400000\n"
 DIMS, WRONG_DIMS = varint(1 << 3) + varint(128), varint(1 << 3) + varint(256)
 LENGTH_BOMB = b"\x08\x08" + varint(7 << 3 | 2) + varint(1 << 60) + b"\x0a\x02\x0a\x00"
 BROKEN: dict[str, tuple[str, Broken]] = {
@@ -146,7 +143,7 @@ BROKEN: dict[str, tuple[str, Broken]] = {
     "model.gguf": ("FIL009", content(b"GGUF" + bytes(100))),
     "nameless.onnx": ("FIL017", external("")),
     "wrong-size.onnx": ("FIL017", content(SERIALIZED.replace(DIMS, WRONG_DIMS))),
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -38,9 +38,10 @@ def test_reads_what_onnx_reads(path: Path) -> None:
     assert len(model.functions) == len(proto.functions)
     for (domain, name, overload), graph in model.functions.items():
         body = next(
-            each for each in proto.functions
+            each
+            for each in proto.functions
             if (each.domain, each.name, each.overload) == (domain, name, overload)
-        )  # fmt: skip
+        )
         assert [value.name for value in graph.inputs] == list(body.input)
         assert [value.name for value in graph.outputs] == list(body.output)
         assert facts.functions[graph].attributes == tuple(body.attribute)
@@ -128,8 +129,10 @@ def assert_same_attribute(value: Any, proto: onnx.AttributeProto) -> None:
         assert value == expected
     else:
         assert proto.type in (
-            AttributeProto.TYPE_PROTO, AttributeProto.SPARSE_TENSOR, AttributeProto.TENSORS,
-        )  # fmt: skip
+            AttributeProto.TYPE_PROTO,
+            AttributeProto.SPARSE_TENSOR,
+            AttributeProto.TENSORS,
+        )
 
 
 def assert_same_type(dtype: Any, shape: Any, proto: Any) -> None:

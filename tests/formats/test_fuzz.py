@@ -114,7 +114,7 @@ TEXTS = {
             y = Reshape (a, s)
         }
     """,
-}  # fmt: skip
+}
 SEEDS = dict(seeds())
 NAMES = sorted(SEEDS)
 
@@ -176,7 +176,7 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> Non
 
 HOSTILE = st.text(max_size=40) | st.sampled_from(
     ["\x1b[31m", "\x1b]0;x\x07", "[red]", "a" * 5000, "\u202e", "../..", "%n", "{node}", "\x00"]
-)  # fmt: skip
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -192,18 +192,21 @@ def test_hostile_names_and_huge_dims(
     kind = field(1, number_field(1, 1) + field(2, shape))
     tensor = b"".join(number_field(1, dim) for dim in dims) + number_field(2, 1) + field(8, value)
     graph = (
-        field(1, field(1, value) + field(2, output) + field(3, node) + field(4, op)
-              + field(7, domain))
+        field(
+            1, field(1, value) + field(2, output) + field(3, node) + field(4, op) + field(7, domain)
+        )
         + field(1, field(1, output) + field(2, key) + field(4, b"Reshape"))
         + field(2, names[3].encode())
         + field(5, tensor + field(9, bytes(16)))
         + field(11, field(1, value) + field(2, kind))
         + field(12, field(1, key) + field(2, kind))
-    )  # fmt: skip
+    )
     model = (
-        number_field(1, 8) + field(7, graph) + field(8, number_field(2, 17))
+        number_field(1, 8)
+        + field(7, graph)
+        + field(8, number_field(2, 17))
         + field(14, field(1, key) + field(2, node))
-    )  # fmt: skip
+    )
     lint(model, tmp_path_factory.getbasetemp() / "hostile.onnx")
 
 
@@ -238,7 +241,7 @@ BOMBS = {
     ),
     "an expansion to 2^60 elements": None,
     "a doubling function": None,
-}  # fmt: skip
+}
 
 
 def nest(depth: int) -> bytes:
@@ -302,7 +305,10 @@ def test_bombs_stay_in_bounds(name: str, tmp_path: Path) -> None:
     path.write_bytes(BOMBS[name] or b"")
     done = subprocess.run(
         [sys.executable, "-c", CHILD.format(limit=LIMIT), path],
-        capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

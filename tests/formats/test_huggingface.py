@@ -56,8 +56,12 @@ def test_a_single_file_is_preferred_to_shards(tmp_path: Path) -> None:
 
 def test_shards_are_those_that_the_index_names(tmp_path: Path) -> None:
     listed = {"a": FIRST, "b": SECOND}
-    files = {"config.json": {}, FIRST: "a F32 [2]", SECOND: "b F32 [2]",
-             INDEX: {"weight_map": listed}}  # fmt: skip
+    files = {
+        "config.json": {},
+        FIRST: "a F32 [2]",
+        SECOND: "b F32 [2]",
+        INDEX: {"weight_map": listed},
+    }
     model = folder(tmp_path, files)
     assert [tensor.name for tensor in model.tensors] == ["a", "b"]
     assert not model.problems

@@ -106,9 +106,12 @@ def test_external_elements(code: int, tmp_path: Path) -> None:
     expected = sample(code, WIDE)
     padding = sample(TensorProto.UINT8, (4096,))
     graph = helper.make_graph(
-        [], "weights", [], [],
+        [],
+        "weights",
+        [],
+        [],
         [numpy_helper.from_array(padding, "padding"), numpy_helper.from_array(expected, "w")],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, ir_version=10)
     convert_model_to_external_data(model, location="weights.bin", size_threshold=0)
     onnx.save(model, tmp_path / "weights.onnx")

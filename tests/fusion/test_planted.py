@@ -61,10 +61,19 @@ SCORES = ("resnet18", "Gemm", 0)
 CONV = ("mobilenet_v2", "Conv", 3)
 W = {"w": full(1, 768), "b": full(0, 768)}
 NUMBERS = {
-    "e": full(1e-5), "two": full(2), "three": full(3), "six": full(6), "zero": full(0),
-    "one": full(1), "half": full(0.5), "minus": full(-0.5), "k": full(0.044715),
-    "c": full(0.79788456), "root": full(1.41421356), "last": ints(-1),
-}  # fmt: skip
+    "e": full(1e-5),
+    "two": full(2),
+    "three": full(3),
+    "six": full(6),
+    "zero": full(0),
+    "one": full(1),
+    "half": full(0.5),
+    "minus": full(-0.5),
+    "k": full(0.044715),
+    "c": full(0.79788456),
+    "root": full(1.41421356),
+    "last": ints(-1),
+}
 CELL = """
     g{t} = MatMul (h{p}, u)
     i{t}, f{t}, o{t}, n{t} = Split <axis = 1> (g{t})
@@ -90,75 +99,184 @@ ROTARY = """
 """
 
 DEFECTS = [
-    Defect("FUS001", "a = Transpose <perm = [0, 2, 3, 1]> (x)\n"
-           "y = Transpose <perm = [0, 3, 1, 2]> (a)", "y", runtime=None),
-    Defect("FUS002", "y = BatchNormalization (x, s, b, b, s)", "y", ("mobilenet_v2", "Conv", 3),
-           {"s": full(1, 24), "b": full(0, 24)}, runtime=None),
+    Defect(
+        "FUS001",
+        "a = Transpose <perm = [0, 2, 3, 1]> (x)\ny = Transpose <perm = [0, 3, 1, 2]> (a)",
+        "y",
+        runtime=None,
+    ),
+    Defect(
+        "FUS002",
+        "y = BatchNormalization (x, s, b, b, s)",
+        "y",
+        ("mobilenet_v2", "Conv", 3),
+        {"s": full(1, 24), "b": full(0, 24)},
+        runtime=None,
+    ),
     Defect("FUS003", "a = Cast <to = 10> (x)\ny = Cast <to = 1> (a)", "y"),
-    Defect("FUS004", "m = ReduceMean <axes = [-1]> (x)\nd = Sub (x, m)\np = Pow (d, two)\n"
-           "v = ReduceMean <axes = [-1]> (p)\na = Add (v, e)\ns = Sqrt (a)\n"
-           "r = Reciprocal (s)\nq = Mul (d, r)\nn = Mul (q, w)\ny = Add (n, b)", "r", TOKENS, W),
-    Defect("FUS005", "p = Pow (x, two)\nv = ReduceMean <axes = [-1]> (p)\na = Add (v, e)\n"
-           "s = Sqrt (a)\nr = Reciprocal (s)\nq = Mul (x, r)\ny = Mul (q, w)", "r", TOKENS, W),
-    Defect("FUS006", "m = ReduceMean <axes = [2, 3]> (x)\nd = Sub (x, m)\np = Mul (d, d)\n"
-           "v = ReduceMean <axes = [2, 3]> (p)\na = Add (v, e)\ns = Sqrt (a)\ny = Div (d, s)",
-           "y"),
-    Defect("FUS007", "d = Div (x, root)\nf = Erf (d)\na = Add (f, one)\nh = Mul (a, half)\n"
-           "y = Mul (x, h)", "h"),
-    Defect("FUS008", "s2 = Mul (x, x)\np = Mul (s2, x)\nq = Mul (p, k)\nr = Add (x, q)\n"
-           "s = Mul (r, c)\nt = Tanh (s)\na = Add (t, one)\nh = Mul (x, half)\ny = Mul (h, a)",
-           "p"),
+    Defect(
+        "FUS004",
+        "m = ReduceMean <axes = [-1]> (x)\nd = Sub (x, m)\np = Pow (d, two)\n"
+        "v = ReduceMean <axes = [-1]> (p)\na = Add (v, e)\ns = Sqrt (a)\n"
+        "r = Reciprocal (s)\nq = Mul (d, r)\nn = Mul (q, w)\ny = Add (n, b)",
+        "r",
+        TOKENS,
+        W,
+    ),
+    Defect(
+        "FUS005",
+        "p = Pow (x, two)\nv = ReduceMean <axes = [-1]> (p)\na = Add (v, e)\n"
+        "s = Sqrt (a)\nr = Reciprocal (s)\nq = Mul (x, r)\ny = Mul (q, w)",
+        "r",
+        TOKENS,
+        W,
+    ),
+    Defect(
+        "FUS006",
+        "m = ReduceMean <axes = [2, 3]> (x)\nd = Sub (x, m)\np = Mul (d, d)\n"
+        "v = ReduceMean <axes = [2, 3]> (p)\na = Add (v, e)\ns = Sqrt (a)\ny = Div (d, s)",
+        "y",
+    ),
+    Defect(
+        "FUS007",
+        "d = Div (x, root)\nf = Erf (d)\na = Add (f, one)\nh = Mul (a, half)\ny = Mul (x, h)",
+        "h",
+    ),
+    Defect(
+        "FUS008",
+        "s2 = Mul (x, x)\np = Mul (s2, x)\nq = Mul (p, k)\nr = Add (x, q)\n"
+        "s = Mul (r, c)\nt = Tanh (s)\na = Add (t, one)\nh = Mul (x, half)\ny = Mul (h, a)",
+        "p",
+    ),
     Defect("FUS009", "n = Neg (x)\nf = Exp (n)\na = Add (f, one)\ny = Div (x, a)", "y"),
-    Defect("FUS011", "a = Add (x, three)\nl = Clip (a, zero, six)\nm = Mul (x, l)\n"
-           "y = Div (m, six)", "y"),
+    Defect(
+        "FUS011",
+        "a = Add (x, three)\nl = Clip (a, zero, six)\nm = Mul (x, l)\ny = Div (m, six)",
+        "y",
+    ),
     Defect("FUS012", "f = Exp (x)\na = Add (f, one)\ny = Log (a)", "y"),
-    Defect("FUS013", "m = ReduceMax <axes = [-1]> (x)\nd = Sub (x, m)\nf = Exp (d)\n"
-           "s = ReduceSum <keepdims = 1> (f, last)\ny = Div (f, s)", "y", SCORES),
+    Defect(
+        "FUS013",
+        "m = ReduceMax <axes = [-1]> (x)\nd = Sub (x, m)\nf = Exp (d)\n"
+        "s = ReduceSum <keepdims = 1> (f, last)\ny = Div (f, s)",
+        "y",
+        SCORES,
+    ),
     Defect("FUS014", "s = Softmax <axis = -1> (x)\ny = Log (s)", "y", SCORES),
     Defect("FUS015", "y = Mul (x, w)", "y", PROBABILITIES, {"w": full(1, 12, 1, 1)}),
     Defect("FUS016", "n = IsNaN (x)\ny = Where (n, zero, x)", "n", PROBABILITIES),
     Defect("FUS019", ROTARY, "y", ("gpt2_prompt", "Transpose", 0), {"w": random(1, 64)}),
-    Defect("FUS020", "z = Relu (x)\nq = MatMul (z, w)\nk2 = MatMul (z, u)\nv = MatMul (z, t)\n"
-           "a = Add (q, k2)\ny = Mul (a, v)", "z", TOKENS,
-           {"w": random(768, 768), "u": random(768, 768), "t": random(768, 768)}),
-    Defect("FUS021", "y = BatchNormalization (x, s, b, b, s)", "y", SCORES,
-           {"s": full(1, 1000), "b": full(0, 1000)}),
+    Defect(
+        "FUS020",
+        "z = Relu (x)\nq = MatMul (z, w)\nk2 = MatMul (z, u)\nv = MatMul (z, t)\n"
+        "a = Add (q, k2)\ny = Mul (a, v)",
+        "z",
+        TOKENS,
+        {"w": random(768, 768), "u": random(768, 768), "t": random(768, 768)},
+    ),
+    Defect(
+        "FUS021",
+        "y = BatchNormalization (x, s, b, b, s)",
+        "y",
+        SCORES,
+        {"s": full(1, 1000), "b": full(0, 1000)},
+    ),
     Defect("FUS022", "y = Mul (w, x)", "y", CONV, {"w": random(24, 1, 1)}),
     Defect("FUS023", "y = Mul (x, half)", "y", SCORES),
-    Defect("FUS024", "p = Pad (x, pads)\n"
-           'y = Conv <auto_pad = "VALID"> (p, w)', "y", ("resnet18", "Relu", 0),
-           {"pads": ints(0, 0, 1, 1, 0, 0, 1, 1), "w": random(64, 64, 3, 3)}),
-    Defect("FUS025", "a = Transpose <perm = [0, 2, 3, 1]> (x)\nr = LayerNormalization (a, w)\n"
-           "y = Transpose <perm = [0, 3, 1, 2]> (r)", "r", constants={"w": full(1, 64)}),
-    Defect("FUS028", "a = Slice (x, i0, end, i2, i2)\nb = Slice (x, i1, end, i2, i2)\n"
-           "f = Slice (a, i0, end, i3, i2)\ng = Slice (b, i0, end, i3, i2)\n"
-           "h = Slice (a, i1, end, i3, i2)\ni = Slice (b, i1, end, i3, i2)\n"
-           "y = Concat <axis = 1> (f, g, h, i)", "y", branch=True,
-           constants={"i0": ints(0), "i1": ints(1), "i2": ints(2), "i3": ints(3),
-                      "end": ints(9999)}),
+    Defect(
+        "FUS024",
+        'p = Pad (x, pads)\ny = Conv <auto_pad = "VALID"> (p, w)',
+        "y",
+        ("resnet18", "Relu", 0),
+        {"pads": ints(0, 0, 1, 1, 0, 0, 1, 1), "w": random(64, 64, 3, 3)},
+    ),
+    Defect(
+        "FUS025",
+        "a = Transpose <perm = [0, 2, 3, 1]> (x)\nr = LayerNormalization (a, w)\n"
+        "y = Transpose <perm = [0, 3, 1, 2]> (r)",
+        "r",
+        constants={"w": full(1, 64)},
+    ),
+    Defect(
+        "FUS028",
+        "a = Slice (x, i0, end, i2, i2)\nb = Slice (x, i1, end, i2, i2)\n"
+        "f = Slice (a, i0, end, i3, i2)\ng = Slice (b, i0, end, i3, i2)\n"
+        "h = Slice (a, i1, end, i3, i2)\ni = Slice (b, i1, end, i3, i2)\n"
+        "y = Concat <axis = 1> (f, g, h, i)",
+        "y",
+        branch=True,
+        constants={"i0": ints(0), "i1": ints(1), "i2": ints(2), "i3": ints(3), "end": ints(9999)},
+    ),
     Defect("FUS029", "y = Pad (x, none)", "y", constants={"none": ints(*[0] * 8)}),
     Defect("FUS030", "a, b = Split <axis = 1> (x)\ny = Concat <axis = 1> (a, b)", "y"),
-    Defect("FUS031", "h = Cast <to = 10> (x)\na = Cast <to = 1> (h)\nr = Relu (a)\n"
-           "y = Cast <to = 10> (r)", "r", branch=True, target="a10", besides=frozenset({"FUS003"})),
-    Defect("FUS032", "a = Add (u, w)\ny = Mul (x, a)", "a",
-           constants={"u": random(64, 1, 1), "w": random(64, 1, 1)}, runtime=None),
-    Defect("FUS033", "a = Softmax <axis = 1> (x)\nb = Softmax <axis = 1> (x)\ny = Add (a, b)",
-           "b", runtime=None),
-    Defect("FUS036", 'y = Einsum <equation = "bij,jk->bik"> (x, w)', "y", TOKENS,
-           {"w": random(768, 768)}),
+    Defect(
+        "FUS031",
+        "h = Cast <to = 10> (x)\na = Cast <to = 1> (h)\nr = Relu (a)\ny = Cast <to = 10> (r)",
+        "r",
+        branch=True,
+        target="a10",
+        besides=frozenset({"FUS003"}),
+    ),
+    Defect(
+        "FUS032",
+        "a = Add (u, w)\ny = Mul (x, a)",
+        "a",
+        constants={"u": random(64, 1, 1), "w": random(64, 1, 1)},
+        runtime=None,
+    ),
+    Defect(
+        "FUS033",
+        "a = Softmax <axis = 1> (x)\nb = Softmax <axis = 1> (x)\ny = Add (a, b)",
+        "b",
+        runtime=None,
+    ),
+    Defect(
+        "FUS036",
+        'y = Einsum <equation = "bij,jk->bik"> (x, w)',
+        "y",
+        TOKENS,
+        {"w": random(768, 768)},
+    ),
     Defect("FUS037", "y = Pow (x, minus)", "y"),
-    Defect("FUS038", "y = Gather <axis = 1> (x, some)", "y", branch=True,
-           constants={"some": ints(*range(8, 40))}),
-    Defect("FUS039", "m = Greater (x, six)\nn = NonZero (m)\nt = Transpose <perm = [1, 0]> (n)\n"
-           "y = ScatterND (x, t, nil)", "y", constants={"nil": full(0, 1)}),
+    Defect(
+        "FUS038",
+        "y = Gather <axis = 1> (x, some)",
+        "y",
+        branch=True,
+        constants={"some": ints(*range(8, 40))},
+    ),
+    Defect(
+        "FUS039",
+        "m = Greater (x, six)\nn = NonZero (m)\nt = Transpose <perm = [1, 0]> (n)\n"
+        "y = ScatterND (x, t, nil)",
+        "y",
+        constants={"nil": full(0, 1)},
+    ),
     Defect("FUS040", LOOP, "y", constants={"four": np.array(4), "keep": np.array(True)}),
-    Defect("FUS041", UNROLLED + "y = Relu (h5)", "g1", ("resnet18", "Flatten", 0),
-           {"u": random(512, 2048)}),
-    Defect("FUS042", "y = Resize (x, , scales)", "y", branch=True,
-           constants={"scales": np.array([1, 1, 2, 2], np.float32)}),
-    Defect("FUS043", "y = Conv <pads = [3, 3, 3, 3]> (x, w)", "y", branch=True,
-           constants={"w": random(9, 64, 7, 7)}, runtime="tensorrt", target="a10"),
-]  # fmt: skip
+    Defect(
+        "FUS041",
+        UNROLLED + "y = Relu (h5)",
+        "g1",
+        ("resnet18", "Flatten", 0),
+        {"u": random(512, 2048)},
+    ),
+    Defect(
+        "FUS042",
+        "y = Resize (x, , scales)",
+        "y",
+        branch=True,
+        constants={"scales": np.array([1, 1, 2, 2], np.float32)},
+    ),
+    Defect(
+        "FUS043",
+        "y = Conv <pads = [3, 3, 3, 3]> (x, w)",
+        "y",
+        branch=True,
+        constants={"w": random(9, 64, 7, 7)},
+        runtime="tensorrt",
+        target="a10",
+    ),
+]
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.code)

@@ -84,14 +84,18 @@ def test_heads(shape: str, size: int, stays: bool, tmp_path: Path) -> None:
 
 
 def test_attention_in_float32_is_not_fused() -> None:
-    model = _model(QKV.replace("float16", "float"), OUT.replace("float16", "float"),
-                   ATTENTION["plain"])  # fmt: skip
+    model = _model(
+        QKV.replace("float16", "float"), OUT.replace("float16", "float"), ATTENTION["plain"]
+    )
     assert planned(model) >= SCORES
 
 
 def test_probabilities_that_are_wanted_are_written() -> None:
-    model = _model(QKV, f"{OUT}, float16[1,1,{LENGTH},{LENGTH}] o",
-                   ATTENTION["plain"] + " o = ReduceMean <axes = [1]> (p)")  # fmt: skip
+    model = _model(
+        QKV,
+        f"{OUT}, float16[1,1,{LENGTH},{LENGTH}] o",
+        ATTENTION["plain"] + " o = ReduceMean <axes = [1]> (p)",
+    )
     assert planned(model) >= SCORES
 
 
@@ -147,10 +151,12 @@ def _model(inputs: str, outputs: str, body: str) -> onnx.ModelProto:
     model = model_from_text(f"{header}\nmain ({inputs}) => ({outputs}) {{ {body} }}")
     half = np.float16
     constants = {
-        "c": np.array(0.5, half), "zero": np.array(0, half), "last": np.array([-1]),
+        "c": np.array(0.5, half),
+        "zero": np.array(0, half),
+        "last": np.array([-1]),
         "w": np.ones(1024, half),
         "w2": np.random.default_rng(0).standard_normal((1024, 1024)).astype(half),
-    }  # fmt: skip
+    }
     used = {name for node in model.graph.node for name in node.input}
     model.graph.initializer.extend(
         numpy_helper.from_array(array, name) for name, array in constants.items() if name in used

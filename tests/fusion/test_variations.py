@@ -138,23 +138,27 @@ GELU_CASES: dict[str, dict[str, str]] = {
     "half within": {"product": "h = Mul (a, half)", "half": "y = Mul (x, h)"},
     "scaled by Mul": {"scaled": "d = Mul (x, inverse)"},
     "operands changed round": {
-        "plus": "a = Add (one, f)", "product": "m = Mul (a, x)", "half": "y = Mul (half, m)",
+        "plus": "a = Add (one, f)",
+        "product": "m = Mul (a, x)",
+        "half": "y = Mul (half, m)",
     },
     "curve shared": {"half": f"y0 = Mul (m, half) {also('f')}"},
     "product shared": {"half": f"y0 = Mul (m, half) {also('m')}"},
-}  # fmt: skip
+}
 TANH_CASES: dict[str, dict[str, str]] = {
     "usual": {},
     "half last": {"half": "h = Mul (x, a)", "product": "g = Mul (h, half)"},
     "half within": {"half": "h = Mul (a, half)", "product": "g = Mul (x, h)"},
     "cube by Mul": {"cube": "xx = Mul (x, x) p = Mul (xx, x)"},
     "factored": {
-        "cube": "kx = Mul (x, k)", "scaled": "xx = Mul (x, kx)", "total": "r = Add (xx, one)",
+        "cube": "kx = Mul (x, k)",
+        "scaled": "xx = Mul (x, kx)",
+        "total": "r = Add (xx, one)",
         "outer": "cx = Mul (x, c) s = Mul (cx, r)",
     },
     "makes an output": {"product": "y = Mul (h, a)", "end": ""},
     "curve shared": {"end": f"y0 = Relu (g) {also('t')}"},
-}  # fmt: skip
+}
 PATTERNS = [
     ("FUS004", "Sqrt", LAYER, LAYER_CASES),
     ("FUS005", "Sqrt", RMS, RMS_CASES),
@@ -175,8 +179,11 @@ IMAGES = [
     pytest.param(code, op, body, id=f"{code}-{body}")
     for code, op, body in (
         ("FUS002", "BatchNormalization", f"{CONV} y = BatchNormalization (k, s, b, m, v)"),
-        ("FUS002", "BatchNormalization",
-         "k = ConvTranspose <pads = [1, 1, 1, 1]> (x, w) y = BatchNormalization (k, s, b, m, v)"),
+        (
+            "FUS002",
+            "BatchNormalization",
+            "k = ConvTranspose <pads = [1, 1, 1, 1]> (x, w) y = BatchNormalization (k, s, b, m, v)",
+        ),
         ("FUS022", "Mul", f"{CONV} y = Mul (k, c3)"),
         ("FUS022", "Mul", f"{CONV} y = Mul (k, c4)"),
         ("FUS022", "Mul", f"{CONV} y = Mul (k, c0)"),
@@ -201,7 +208,7 @@ IMAGES = [
         ("FUS025", "Transpose", f"{THERE} r = Erf (a) y = {BACK} (r)"),
         ("FUS025", "Transpose", f"{THERE} r = Softmax <axis = -1> (a) y = {BACK} (r)"),
     )
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("code", "op", "body"), SEQUENCES)
@@ -240,9 +247,14 @@ def _model(kind: str, constants: str, body: str, made: str = "") -> str:
 
 @pytest.mark.parametrize(
     ("runtime", "severity"),
-    [(None, "warning"), ("onnxruntime", "warning"), ("tensorrt", None), ("tensorrt-rtx", None),
-     ("openvino", None)],
-)  # fmt: skip
+    [
+        (None, "warning"),
+        ("onnxruntime", "warning"),
+        ("tensorrt", None),
+        ("tensorrt-rtx", None),
+        ("openvino", None),
+    ],
+)
 def test_a_near_miss_is_reported_where_it_matters(
     runtime: str | None, severity: str | None, tmp_path: Path
 ) -> None:

@@ -26,8 +26,9 @@ RELU = HEADER + "relu (float[n, 8] x) => (float[n, 8] y) { y = Relu (x) }"
 def validator() -> jsonschema.Draft202012Validator:
     """The schema without room for other fields: today's documents have none."""
     schema: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    tables = {name: {**part, "additionalProperties": False} for name, part in
-              schema["$defs"].items()}  # fmt: skip
+    tables = {
+        name: {**part, "additionalProperties": False} for name, part in schema["$defs"].items()
+    }
     return jsonschema.Draft202012Validator(
         {**schema, "additionalProperties": False, "$defs": tables}
     )
@@ -153,8 +154,9 @@ def test_profiles_come_in_every_form() -> None:
     result = run_cli("inspect", "--isolated", model, "--profile", "--shape", shape)
     assert f"--minShapes={name}:1x3x224x224" in result.stdout
     inspected = inspect_json(model, "--profile", "--shape", shape)["profile"]
-    assert inspected == {name: {"min": [1, 3, 224, 224], "opt": [4, 3, 224, 224],
-                           "max": [8, 3, 224, 224]}}  # fmt: skip
+    assert inspected == {
+        name: {"min": [1, 3, 224, 224], "opt": [4, 3, 224, 224], "max": [8, 3, 224, 224]}
+    }
 
 
 def test_json_is_plain_in_any_encoding(tmp_path: Path) -> None:

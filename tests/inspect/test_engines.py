@@ -41,16 +41,23 @@ def test_an_export_by_itself(folder: Path) -> None:
     validator().validate(inspected)
     assert inspected["format"] == "tensorrt-layers"
     assert inspected["engine"]["kinds"] == {
-        "CaskConvolution": 3, "Reformat": 2, "PointWise": 1, "Reduce": 1, "ElementWise": 1,
-    }  # fmt: skip
+        "CaskConvolution": 3,
+        "Reformat": 2,
+        "PointWise": 1,
+        "Reduce": 1,
+        "ElementWise": 1,
+    }
     assert inspected["engine"]["types"] == {"float16": 4, "int8": 2}
     assert inspected["engine"]["bottlenecks"] == [{"layer": "c2", "type": "float16"}]
     assert inspected["engine"]["zones"] == [{"first": "s1", "last": "a1", "layers": 3}]
     assert inspected["engine"]["became"] is None
     assert inspected["engine"]["layers"][1] == {
-        "name": "c1 + r1", "kind": "CaskConvolution", "type": "int8", "reformat": False,
+        "name": "c1 + r1",
+        "kind": "CaskConvolution",
+        "type": "int8",
+        "reformat": False,
         "nodes": ["c1", "r1"],
-    }  # fmt: skip
+    }
     # No figure that only a model's own nodes could give.
     unknown = ("parameters", "macs", "weight_bytes", "memory", "anywhere", "quantization")
     assert {inspected[name] for name in unknown} == {None}

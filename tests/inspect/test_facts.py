@@ -214,8 +214,9 @@ def test_several_targets_agree_with_each_alone() -> None:
 
 
 def test_a_fixed_batch_has_one_column(tmp_path: Path) -> None:
-    inspected = inspect_text(HEADER + "m (float[3, 4] x) => (float[3, 4] y) { y = Relu (x) }",
-                        tmp_path, deployment("t4"))  # fmt: skip
+    inspected = inspect_text(
+        HEADER + "m (float[3, 4] x) => (float[3, 4] y) { y = Relu (x) }", tmp_path, deployment("t4")
+    )
     assert inspected.memory is not None
     needs = inspected.memory["t4"]
     assert needs.largest_batch is None

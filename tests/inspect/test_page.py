@@ -39,8 +39,9 @@ def devices() -> Inspection:
 
 @cache
 def decoder() -> Inspection:
-    return inspect_export("llama", deployment("jetson-orin-nano-4gb"), quantization=True,
-                          profile=True)  # fmt: skip
+    return inspect_export(
+        "llama", deployment("jetson-orin-nano-4gb"), quantization=True, profile=True
+    )
 
 
 def text_of(inspected: Inspection, width: int = 100, *, verbose: bool = False) -> str:
@@ -168,8 +169,10 @@ def test_a_broken_file_is_one_sentence() -> None:
 
 
 def test_problems_stand_before_the_facts() -> None:
-    troubles = [Trouble("FIL013", "external-missing", "'w' is missing.", fatal=False),
-                Trouble(None, "internal", "modellint failed.", fatal=False)]  # fmt: skip
+    troubles = [
+        Trouble("FIL013", "external-missing", "'w' is missing.", fatal=False),
+        Trouble(None, "internal", "modellint failed.", fatal=False),
+    ]
     lines = text_of(replace(resnet(), problems=troubles)).splitlines()
     assert lines[1].split() == ["FIL013", "'w'", "is", "missing."]
     assert lines[2].split() == ["internal", "modellint", "failed."]
@@ -259,8 +262,15 @@ def test_a_roofline_tells_what_it_leaves_out() -> None:
     inspected = resnet()
     (needs,) = inspected.estimates
     assert isinstance(needs.roofline, Roofline)
-    bound = replace(needs.roofline, uncounted=3, memory_share=0.1, bottleneck="compute",
-                    seconds=2.5, per_second=None, intensity=None)  # fmt: skip
+    bound = replace(
+        needs.roofline,
+        uncounted=3,
+        memory_share=0.1,
+        bottleneck="compute",
+        seconds=2.5,
+        per_second=None,
+        intensity=None,
+    )
     text = text_of(
         replace(inspected, memory={"a10": replace(needs, roofline=bound, unknown_tensors=2)})
     )

@@ -33,22 +33,52 @@ def found(*paths: Path, **settings: object) -> list[str]:
 
 
 def test_models_are_found_by_suffix_and_in_order(tmp_path: Path) -> None:
-    make(tmp_path, "b.onnx", "a.ONNX", "sub/c.onnxtxt", "d.gguf", "e.safetensors", "f.tflite",
-         "notes.txt", "weights.bin", "net.onnx.data")  # fmt: skip
+    make(
+        tmp_path,
+        "b.onnx",
+        "a.ONNX",
+        "sub/c.onnxtxt",
+        "d.gguf",
+        "e.safetensors",
+        "f.tflite",
+        "notes.txt",
+        "weights.bin",
+        "net.onnx.data",
+    )
     assert found(tmp_path) == [
-        "a.ONNX", "b.onnx", "d.gguf", "e.safetensors", "f.tflite", "sub/c.onnxtxt",
-    ]  # fmt: skip
+        "a.ONNX",
+        "b.onnx",
+        "d.gguf",
+        "e.safetensors",
+        "f.tflite",
+        "sub/c.onnxtxt",
+    ]
 
 
 def test_a_folder_is_one_model_by_the_files_in_it(tmp_path: Path) -> None:
-    make(tmp_path, "llm/config.json", "llm/model-00001-of-00002.safetensors", "llm/other.gguf",
-         "llm/model-00002-of-00002.safetensors", "llm/onnx/model.onnx", "llm/lora.safetensors",
-         "web/config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors",
-         "loose/a.safetensors", "loose/model.safetensors")  # fmt: skip
+    make(
+        tmp_path,
+        "llm/config.json",
+        "llm/model-00001-of-00002.safetensors",
+        "llm/other.gguf",
+        "llm/model-00002-of-00002.safetensors",
+        "llm/onnx/model.onnx",
+        "llm/lora.safetensors",
+        "web/config.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "loose/a.safetensors",
+        "loose/model.safetensors",
+    )
     assert found(tmp_path) == [
-        "llm", "llm/lora.safetensors", "llm/other.gguf", "llm/onnx/model.onnx",
-        "loose/a.safetensors", "loose/model.safetensors", "unet",
-    ]  # fmt: skip
+        "llm",
+        "llm/lora.safetensors",
+        "llm/other.gguf",
+        "llm/onnx/model.onnx",
+        "loose/a.safetensors",
+        "loose/model.safetensors",
+        "unet",
+    ]
     assert found(tmp_path / "llm")[0] == "."
     assert found(tmp_path, exclude=("*.safetensors",)) == ["llm/other.gguf", "llm/onnx/model.onnx"]
 
@@ -157,10 +187,33 @@ def test_gitignores_above_count_up_to_the_repository(tmp_path: Path) -> None:
 
 
 GIT_PATTERNS = [
-    "*.onnx", "a.onnx", "/a.onnx", "sub/a.onnx", "sub/", "/sub/", "sub/*", "**/a.onnx", "sub/**",
-    "a*", "?.onnx", "[a-b].onnx", "[!a].onnx", "*/a.onnx", "sub/**/a.onnx", r"\a.onnx",
-    "a.onnx ", r"a.onnx\ ", "!a.onnx", "[", "[a", "**", "*", "deep/**/x/", "x/", "[[:alpha:]].onnx",
-]  # fmt: skip
+    "*.onnx",
+    "a.onnx",
+    "/a.onnx",
+    "sub/a.onnx",
+    "sub/",
+    "/sub/",
+    "sub/*",
+    "**/a.onnx",
+    "sub/**",
+    "a*",
+    "?.onnx",
+    "[a-b].onnx",
+    "[!a].onnx",
+    "*/a.onnx",
+    "sub/**/a.onnx",
+    r"\a.onnx",
+    "a.onnx ",
+    r"a.onnx\ ",
+    "!a.onnx",
+    "[",
+    "[a",
+    "**",
+    "*",
+    "deep/**/x/",
+    "x/",
+    "[[:alpha:]].onnx",
+]
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is what is compared with")

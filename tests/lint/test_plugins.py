@@ -66,19 +66,32 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_folder_of_rules(folder: Path) -> None:
-    project(folder, {"lint/own/OWN001-a-relu.toml": PATTERN, "lint/OWN002-other.toml": PATTERN,
-                     "modellint.toml": 'rules = ["lint"]'})  # fmt: skip
+    project(
+        folder,
+        {
+            "lint/own/OWN001-a-relu.toml": PATTERN,
+            "lint/OWN002-other.toml": PATTERN,
+            "modellint.toml": 'rules = ["lint"]',
+        },
+    )
     found = lint_json(".", "--select", "OWN", cwd=folder)["findings"]
     assert [(each["code"], each["family"]) for each in found] == [
-        ("OWN001", "own"), ("OWN002", "lint"),
-    ]  # fmt: skip
+        ("OWN001", "own"),
+        ("OWN002", "lint"),
+    ]
     assert "OWN001" in codes(".", cwd=folder)
     assert codes(".", "--select", "lint", cwd=folder) == ["OWN002"]
 
 
 def test_other_files_of_the_folder_are_data(folder: Path) -> None:
-    project(folder, {"lint/tables.toml": "x = 1", "lint/own/OWN001-a-relu.toml": PATTERN,
-                     "modellint.toml": 'rules = ["lint"]'})  # fmt: skip
+    project(
+        folder,
+        {
+            "lint/tables.toml": "x = 1",
+            "lint/own/OWN001-a-relu.toml": PATTERN,
+            "modellint.toml": 'rules = ["lint"]',
+        },
+    )
     assert codes(".", "--select", "OWN", cwd=folder) == ["OWN001"]
 
 

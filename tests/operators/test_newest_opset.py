@@ -35,17 +35,47 @@ SLOW = {"averagepool", "lppool", "maxpool"}
 """Modules that take seconds to compute what they expect."""
 DOMAINS = ("", "ai.onnx.preview")
 UNTESTED = {
-    "AveragePool", "ConcatFromSequence", "GlobalLpPool", "LpPool", "MaxPool", "MaxRoiPool",
-    "Multinomial", "Optional", "RandomNormal", "RandomNormalLike", "RandomUniform",
-    "RandomUniformLike", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase",
+    "AveragePool",
+    "ConcatFromSequence",
+    "GlobalLpPool",
+    "LpPool",
+    "MaxPool",
+    "MaxRoiPool",
+    "Multinomial",
+    "Optional",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+    "SequenceAt",
+    "SequenceConstruct",
+    "SequenceEmpty",
+    "SequenceErase",
     "SequenceLength",
-}  # fmt: skip
+}
 """Operators without a node test of one node, and those of slow modules."""
 FED = {
-    "CenterCropPad", "Compress", "ConstantOfShape", "Expand", "If", "Loop", "NonMaxSuppression",
-    "NonZero", "OneHot", "Pad", "Range", "ReduceLogSum", "ReduceLogSumExp", "Reshape", "Resize",
-    "Scan", "Squeeze", "TopK", "Unique", "Unsqueeze",
-}  # fmt: skip
+    "CenterCropPad",
+    "Compress",
+    "ConstantOfShape",
+    "Expand",
+    "If",
+    "Loop",
+    "NonMaxSuppression",
+    "NonZero",
+    "OneHot",
+    "Pad",
+    "Range",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "Reshape",
+    "Resize",
+    "Scan",
+    "Squeeze",
+    "TopK",
+    "Unique",
+    "Unsqueeze",
+}
 """Changed operators whose outputs' sizes depend on elements that are fed, or on subgraphs."""
 FAMILIES = {"file", "validity", "internal", "compat"}
 """Families of rules that call a model invalid, or its operators unknown."""

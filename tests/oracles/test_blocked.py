@@ -22,10 +22,13 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "AveragePool": POOL,
     "Concat": {"axis": 1},
     "MaxPool": POOL,
-    "Resize": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric",
-               "nearest_mode": "floor"},
+    "Resize": {
+        "mode": "nearest",
+        "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor",
+    },
     "Upsample": {"mode": "nearest"},
-}  # fmt: skip
+}
 OTHERS = ("Clip", "Elu", "Erf", "LeakyRelu", "Softmax")
 
 

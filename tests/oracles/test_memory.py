@@ -58,8 +58,11 @@ def model_of(name: str) -> Model:
 def total(estimate: MemoryEstimate, bound: str) -> float:
     """Without the runtime's own context, in MB; the caller holds past and present at once."""
     parts = (
-        estimate.weights, estimate.activations, estimate.workspace, estimate.inputs_outputs,
-    )  # fmt: skip
+        estimate.weights,
+        estimate.activations,
+        estimate.workspace,
+        estimate.inputs_outputs,
+    )
     own = sum(int(getattr(part, bound)) for part in parts)
     return (own + estimate.kv_cache.high) / 1e6
 
@@ -74,9 +77,11 @@ def test_accuracy(runtime: str) -> None:
         if not model.has_graph:
             continue
         deployment = Deployment(
-            runtime=runtime, precision=plan.precision, batch=plan.batch,
+            runtime=runtime,
+            precision=plan.precision,
+            batch=plan.batch,
             symbols={"sequence": 128, "past": 128},
-        )  # fmt: skip
+        )
         estimate = memory(model, deployment)
         low, high = total(estimate, "low"), total(estimate, "high")
         errors.append(abs(total(estimate, "expected") / plan.megabytes - 1))

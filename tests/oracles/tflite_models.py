@@ -33,10 +33,15 @@ SOFTMAX (f) => (y) {beta=1.0} v2
 """
 TEXTS: Mapping[str, str] = {
     "block": _BLOCK,
-    "float": _BLOCK.replace("int8[", "float32[").replace("int32[8]", "float32[8]")
-    .replace("int32[4]", "float32[4]").replace("*0.5 @-1", "").replace("*0.5 @0", "")
-    .replace("*0.25", "").replace("*0.00390625 @-128", ""),
-    "open batch": _BLOCK.replace("[1,16", "[?,16").replace("[1,8", "[?,8")
+    "float": _BLOCK.replace("int8[", "float32[")
+    .replace("int32[8]", "float32[8]")
+    .replace("int32[4]", "float32[4]")
+    .replace("*0.5 @-1", "")
+    .replace("*0.5 @0", "")
+    .replace("*0.25", "")
+    .replace("*0.00390625 @-128", ""),
+    "open batch": _BLOCK.replace("[1,16", "[?,16")
+    .replace("[1,8", "[?,8")
     .replace(" int8[1,4]", " int8[?,4]"),
     "float border": f"""
         main (x) => (y)
@@ -156,28 +161,65 @@ TEXTS: Mapping[str, str] = {
         ADD (x, x) => (a) {{fused_activation_function=NONE}} v2
         SELECT_V2 (c, a, x) => (y)
         """,
-}  # fmt: skip
+}
 PARTS: Mapping[str, Mapping[str, list[int]]] = {
     "ethos-u65-256": {
-        "block": [7], "float": [], "open batch": [7], "float border": [1], "around": [1, 1],
-        "three times": [1, 1], "bilinear": [1], "forked": [3], "concatenated": [2],
-        "depthwise of stride 4": [], "strided slice": [2],
+        "block": [7],
+        "float": [],
+        "open batch": [7],
+        "float border": [1],
+        "around": [1, 1],
+        "three times": [1, 1],
+        "bilinear": [1],
+        "forked": [3],
+        "concatenated": [2],
+        "depthwise of stride 4": [],
+        "strided slice": [2],
     },
     "ethos-u85-256": {
-        "block": [7], "float": [], "open batch": [7], "float border": [1], "around": [1, 1],
-        "three times": [3], "bilinear": [1], "forked": [3], "concatenated": [2],
-        "depthwise of stride 4": [1], "strided slice": [2], "selected": [2],
+        "block": [7],
+        "float": [],
+        "open batch": [7],
+        "float border": [1],
+        "around": [1, 1],
+        "three times": [3],
+        "bilinear": [1],
+        "forked": [3],
+        "concatenated": [2],
+        "depthwise of stride 4": [1],
+        "strided slice": [2],
+        "selected": [2],
     },
     "xnnpack": {
-        "block": [6], "float": [7], "open batch": [6], "float border": [3], "around": [1, 1],
-        "three times": [1, 1], "bilinear": [1], "forked": [2, 1], "concatenated": [2],
-        "depthwise of stride 4": [1], "strided slice": [1], "expanded": [1, 1], "selected": [1],
+        "block": [6],
+        "float": [7],
+        "open batch": [6],
+        "float border": [3],
+        "around": [1, 1],
+        "three times": [1, 1],
+        "bilinear": [1],
+        "forked": [2, 1],
+        "concatenated": [2],
+        "depthwise of stride 4": [1],
+        "strided slice": [1],
+        "expanded": [1, 1],
+        "selected": [1],
         "streaming": [6],
     },
     "SM8650": {
-        "block": [7], "float": [7], "open batch": [7], "float border": [3], "around": [3],
-        "three times": [3], "bilinear": [1], "forked": [4], "concatenated": [2],
-        "depthwise of stride 4": [1], "strided slice": [2], "expanded": [1, 1], "selected": [2],
+        "block": [7],
+        "float": [7],
+        "open batch": [7],
+        "float border": [3],
+        "around": [3],
+        "three times": [3],
+        "bilinear": [1],
+        "forked": [4],
+        "concatenated": [2],
+        "depthwise of stride 4": [1],
+        "strided slice": [2],
+        "expanded": [1, 1],
+        "selected": [2],
     },
-}  # fmt: skip
+}
 """Nodes of each part that is accelerated, by compiler and model."""

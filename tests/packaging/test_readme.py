@@ -46,8 +46,11 @@ def test_number_of_devices() -> None:
 
 
 def test_families_are_those_of_the_rules() -> None:
-    named = {name for row in re.findall(r"^\| ([a-z, ]+) \|", README, re.MULTILINE)
-             for name in row.split(", ")}  # fmt: skip
+    named = {
+        name
+        for row in re.findall(r"^\| ([a-z, ]+) \|", README, re.MULTILINE)
+        for name in row.split(", ")
+    }
     ours = {rule.family for rule in load_rules(plugins=False).values()}
     beside = {"internal", "suppression", "verify", "probe", "tensorrt", "onnxruntime"}
     assert ours - beside == named - {"family", "code"}

@@ -142,8 +142,10 @@ def test_auto_without_a_target_is_onnxruntime(folder: Path) -> None:
     result = run_cli("probe", "good.onnx", "--json", cwd=folder)
     (probed,) = json.loads(result.stdout)["probes"]
     assert (probed["backend"], probed["status"], probed["target"]) == (
-        "onnxruntime", "accepted", None,
-    )  # fmt: skip
+        "onnxruntime",
+        "accepted",
+        None,
+    )
 
 
 @rtx
@@ -202,9 +204,15 @@ def test_engines_are_kept_where_wanted(folder: Path) -> None:
 @rtx
 def test_the_table(folder: Path) -> None:
     result = run_process(
-        "probe", "good.onnx", "bad.onnx", "open.onnx", "--target", "a10,h100-sxm",
-        cwd=folder, env={"COLUMNS": "120"},
-    )  # fmt: skip
+        "probe",
+        "good.onnx",
+        "bad.onnx",
+        "open.onnx",
+        "--target",
+        "a10,h100-sxm",
+        cwd=folder,
+        env={"COLUMNS": "120"},
+    )
     lines = [line for line in result.stdout.splitlines()[1:] if not line.startswith(" " * 6)]
     table = [" ".join(line.split()[:2] + line.split()[3:4]) for line in lines[:9]]
     assert table == [

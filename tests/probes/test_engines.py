@@ -68,8 +68,10 @@ def test_half_an_engine_is_truncated(tmp_path: Path) -> None:
     (tmp_path / "half.engine").write_bytes(engine(b"vtrt", bytes([1, 7, 1, 116]), 4000)[:300])
     (problem,) = read_model(tmp_path / "half.engine").problems
     assert (problem.kind, problem.facts["expected"], problem.facts["size"]) == (
-        "truncated", 4000, 300,
-    )  # fmt: skip
+        "truncated",
+        4000,
+        300,
+    )
 
 
 NOISE = bytes(range(1, 256))
@@ -133,8 +135,9 @@ def weights(kind: str) -> dict[str, Any]:
 EXPORT = {
     "Layers": [
         layer("Reformatting CopyNode for Input Tensor 0 to c1", "Reformat", "x:Float", "xq:Int8"),
-        layer("c1 + r1", "CaskConvolution", "xq:Int8", "h:Int8", nodes=["c1", "r1"],
-              **weights("Int8")),
+        layer(
+            "c1 + r1", "CaskConvolution", "xq:Int8", "h:Int8", nodes=["c1", "r1"], **weights("Int8")
+        ),
         layer("Reformatting CopyNode for Input Tensor 0 to c2", "Reformat", "h:Int8", "hf:Half"),
         layer("c2", "CaskConvolution", "hf:Half", "g:Int8", nodes=["c2"], **weights("Half")),
         layer("c3", "CaskConvolution", "g:Int8", "k:Half", nodes=["c3"], **weights("Int8")),
@@ -143,7 +146,7 @@ EXPORT = {
         layer("a1", "ElementWise", "n:Half", "y:Half", nodes=["a1"]),
     ],
     "Bindings": ["x", "y"],
-}  # fmt: skip
+}
 
 SOURCE = """
 <ir_version: 10, opset_import: ["" : 21]>
@@ -234,8 +237,13 @@ def test_older_releases_tell_nodes_by_the_names_of_layers(only_names: bool, fold
     (folder / "layers.json").write_text(json.dumps(written))
     found = compare(read_model(folder / "net.onnxtxt"), Layers(read_model(folder / "layers.json")))
     assert {name: each.index for name, each in found.placed.items()} == {
-        "dw": 0, "c1": 0, "r1": 0, "s1": 2, "m1": 2, "a1": 2,
-    }  # fmt: skip
+        "dw": 0,
+        "c1": 0,
+        "r1": 0,
+        "s1": 2,
+        "m1": 2,
+        "a1": 2,
+    }
     assert not found.unknown  # weights go into names too
 
 

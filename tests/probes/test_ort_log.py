@@ -28,19 +28,31 @@ from modellint.runtimes.probe import Remark
         ),
         (
             "[ONNXRuntimeError] : 1 : FAIL : Load model from m.onnx failed:Type Error: Type parameter (T) of Optype (LayerNormalization) bound to different types (tensor(float) and tensor(float16) in node (/norm).",
-            Remark("node-refused", "Type parameter (T) of Optype (LayerNormalization) bound to different types (tensor(float) and tensor(float16) in node (/norm)", "/norm", "LayerNormalization"),
+            Remark(
+                "node-refused",
+                "Type parameter (T) of Optype (LayerNormalization) bound to different types (tensor(float) and tensor(float16) in node (/norm)",
+                "/norm",
+                "LayerNormalization",
+            ),
         ),
         (
             "[ONNXRuntimeError] : 1 : FAIL : Load model from m.onnx failed:Node (/mm) Op (MatMul) [ShapeInferenceError] Incompatible dimensions for matrix multiplication",
-            Remark("shape-conflict", "Incompatible dimensions for matrix multiplication", "/mm", "MatMul"),
+            Remark(
+                "shape-conflict",
+                "Incompatible dimensions for matrix multiplication",
+                "/mm",
+                "MatMul",
+            ),
         ),
         (
             "[ONNXRuntimeError] : 1 : FAIL : Load model from m.onnx failed:Unsupported model IR version: 90, max supported IR version: 13",
-            Remark("model-refused", "Unsupported model IR version: 90, max supported IR version: 13"),
+            Remark(
+                "model-refused", "Unsupported model IR version: 90, max supported IR version: 13"
+            ),
         ),
     ],
     ids=["unregistered", "no kernel", "unknown op", "types", "shapes", "version"],
-)  # fmt: skip
+)
 def test_errors_are_distinguished(said: str, meant: Remark) -> None:
     assert refusal(said) == meant
 

@@ -153,9 +153,19 @@ def test_an_answer_that_makes_no_sense_is_none(answer: dict[str, object]) -> Non
 
 def test_an_outcome_survives_its_json() -> None:
     outcome = Outcome(
-        "refused", "tensorrt", "10.9.0", "a10", "8.6", "build", "so", (Remark("kind", index=3),),
-        Figures(engine_bytes=7), {"x": ((1, 2), (1, 2), (4, 2))}, {"CPU": 1}, ("layer",),
-    )  # fmt: skip
+        "refused",
+        "tensorrt",
+        "10.9.0",
+        "a10",
+        "8.6",
+        "build",
+        "so",
+        (Remark("kind", index=3),),
+        Figures(engine_bytes=7),
+        {"x": ((1, 2), (1, 2), (4, 2))},
+        {"CPU": 1},
+        ("layer",),
+    )
     assert from_json(json.loads(json.dumps(to_json(outcome)))) == outcome
 
 

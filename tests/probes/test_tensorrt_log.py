@@ -98,33 +98,59 @@ def test_refusals_are_distinguished(code: str, text: str, op: str, kind: str) ->
 RECORDED: list[Line] = [
     ("info", "[MemUsageChange] Init CUDA: CPU +13, GPU +0, now: CPU 21, GPU 331 (MiB)"),
     ("warning", "Unused Input: mask"),
-    ("warning", "[RemoveDeadLayers] Input Tensor mask is unused or used only at compile-time, but is not being removed."),
-    ("warning", "Your ONNX model has been generated with INT64 weights, while TensorRT does not natively support INT64. Attempting to cast down to INT32."),
+    (
+        "warning",
+        "[RemoveDeadLayers] Input Tensor mask is unused or used only at compile-time, but is not being removed.",
+    ),
+    (
+        "warning",
+        "Your ONNX model has been generated with INT64 weights, while TensorRT does not natively support INT64. Attempting to cast down to INT32.",
+    ),
     ("warning", "One or more weights outside the range of INT32 was clamped"),
     ("info", "Detected 2 inputs and 1 output network tensors."),
-    ("warning", "TensorRT encountered issues when converting weights between types and that could affect accuracy."),
+    (
+        "warning",
+        "TensorRT encountered issues when converting weights between types and that could affect accuracy.",
+    ),
     ("warning", "Check verbose logs for the list of affected weights."),
-    ("warning", "Weights [name=layer1.0.conv1.weight] had the following issues when converted to FP16:"),
+    (
+        "warning",
+        "Weights [name=layer1.0.conv1.weight] had the following issues when converted to FP16:",
+    ),
     ("warning", " - Subnormal FP16 values detected. "),
-    ("warning", " - Values less than smallest positive FP16 Subnormal value detected. Converting to FP16 minimum subnormalized value. "),
+    (
+        "warning",
+        " - Values less than smallest positive FP16 Subnormal value detected. Converting to FP16 minimum subnormalized value. ",
+    ),
     ("warning", "Weights [name=head.bias] had the following issues when converted to FP16:"),
-    ("warning", " - Finite FP32 values which would overflow in FP16 detected.  Clipping values to the closest finite FP16 value. "),
-    ("warning", "Running layernorm after self-attention in FP16 may cause overflow. Exporting the model to the latest available ONNX opset (later than opset 17) to use the INormalizationLayer, or forcing layernorm layers to run in FP32 precision can help with preserving accuracy."),
+    (
+        "warning",
+        " - Finite FP32 values which would overflow in FP16 detected.  Clipping values to the closest finite FP16 value. ",
+    ),
+    (
+        "warning",
+        "Running layernorm after self-attention in FP16 may cause overflow. Exporting the model to the latest available ONNX opset (later than opset 17) to use the INormalizationLayer, or forcing layernorm layers to run in FP32 precision can help with preserving accuracy.",
+    ),
     ("info", "Total Host Persistent Memory: 304272 bytes"),
     ("info", "Total Device Persistent Memory: 512 bytes"),
     ("info", "Max Scratch Memory: 4608 bytes"),
     ("info", "Total Activation Memory: 7225344 bytes"),
     ("info", "Total Weights Memory: 51041856 bytes"),
-    ("verbose", "Engine Layer Information:\nLayer(Reformat): Reformatting CopyNode for Input Tensor 0 to /conv1/Conv + /relu/Relu, Tactic: 0x00000000000003e8, x (Float[1,3,224,224]) -> Reformatted Input Tensor 0 to /conv1/Conv + /relu/Relu (Half[1,3:4,224,224])\nLayer(CaskConvolution): /conv1/Conv + /relu/Relu, Tactic: 0x0f6ba1e5b0320393, Reformatted Input Tensor 0 to /conv1/Conv + /relu/Relu (Half[1,3:4,224,224]) -> /relu/Relu_output_0 (Half[1,64:8,112,112])"),
+    (
+        "verbose",
+        "Engine Layer Information:\nLayer(Reformat): Reformatting CopyNode for Input Tensor 0 to /conv1/Conv + /relu/Relu, Tactic: 0x00000000000003e8, x (Float[1,3,224,224]) -> Reformatted Input Tensor 0 to /conv1/Conv + /relu/Relu (Half[1,3:4,224,224])\nLayer(CaskConvolution): /conv1/Conv + /relu/Relu, Tactic: 0x0f6ba1e5b0320393, Reformatted Input Tensor 0 to /conv1/Conv + /relu/Relu (Half[1,3:4,224,224]) -> /relu/Relu_output_0 (Half[1,64:8,112,112])",
+    ),
     ("info", "Engine generation completed in 41.7 seconds."),
-]  # fmt: skip
+]
 """Lines in the words of TensorRT 8 and 10, as public build logs hold them."""
 
 
 def test_the_planners_figures() -> None:
     assert tensorrt_log.figures(RECORDED) == {
-        "activation_bytes": 7225344, "weight_bytes": 51041856, "scratch_bytes": 4608,
-    }  # fmt: skip
+        "activation_bytes": 7225344,
+        "weight_bytes": 51041856,
+        "scratch_bytes": 4608,
+    }
 
 
 def test_layers_with_their_nodes() -> None:
@@ -147,12 +173,28 @@ def test_warnings_worth_knowing() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "part"),
     [
-        ("IBuilder::buildSerializedNetwork: Error Code 10: Internal Error (Could not find any implementation for node /conv.)", "build-failed", "node /conv"),
-        ("IBuilder::buildSerializedNetwork: Error Code 4: Internal Error (kOPT values for profile 0 violate shape constraints: /Resize_2: no. In x at /_src/y.cpp:1)", "shape-conflict", "/Resize_2"),
-        ("IBuilder::buildSerializedNetwork: Error Code 4: API Usage Error (Network has dynamic or shape inputs, but no optimization profile has been defined. In validate at /_src/n.cpp:4023)", "profile-invalid", "no optimization profile"),
-        ("[localCheckMacros.cpp::getErrorStr::132] Error Code 2: OutOfMemory (Requested size was 68719476736 bytes.)", "workspace-exceeded", "68719476736"),
+        (
+            "IBuilder::buildSerializedNetwork: Error Code 10: Internal Error (Could not find any implementation for node /conv.)",
+            "build-failed",
+            "node /conv",
+        ),
+        (
+            "IBuilder::buildSerializedNetwork: Error Code 4: Internal Error (kOPT values for profile 0 violate shape constraints: /Resize_2: no. In x at /_src/y.cpp:1)",
+            "shape-conflict",
+            "/Resize_2",
+        ),
+        (
+            "IBuilder::buildSerializedNetwork: Error Code 4: API Usage Error (Network has dynamic or shape inputs, but no optimization profile has been defined. In validate at /_src/n.cpp:4023)",
+            "profile-invalid",
+            "no optimization profile",
+        ),
+        (
+            "[localCheckMacros.cpp::getErrorStr::132] Error Code 2: OutOfMemory (Requested size was 68719476736 bytes.)",
+            "workspace-exceeded",
+            "68719476736",
+        ),
     ],
-)  # fmt: skip
+)
 def test_why_there_is_no_engine(error: str, kind: str, part: str) -> None:
     cuda = "[checkMacros.cpp::catchCudaError::250] Error Code 1: Cuda Runtime (In catchCudaError)"
     remark = tensorrt_log.build_failure([("error", cuda), ("error", error), ("error", "later")])

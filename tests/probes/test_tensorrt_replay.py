@@ -33,7 +33,14 @@ BUILT = {
     "inputs": ["x", "mask"],
     "parsing": [
         ["INFO", "Opset version:    17"],
-        ["WARNING", "onnx2trt_utils.cpp:374: Your ONNX model has been generated with INT64 weights, while TensorRT does not natively support INT64. Attempting to cast down to INT32."],  # noqa: E501
+        [
+            "WARNING",
+            (
+                "onnx2trt_utils.cpp:374: Your ONNX model has been generated with INT64 weights, "
+                "while TensorRT does not natively support INT64. Attempting to cast down to "
+                "INT32."
+            ),
+        ],
     ],
     "building": [
         ["WARNING", "Unused Input: mask"],
@@ -42,11 +49,17 @@ BUILT = {
         ["INFO", "Max Scratch Memory: 4608 bytes"],
         ["INFO", "Total Activation Memory: 7225344 bytes"],
         ["INFO", "Total Weights Memory: 51041856 bytes"],
-        ["VERBOSE", "Engine Layer Information:\nLayer(PointWiseV2): PWN(act, nms), Tactic: 0x0000000000000018, x (Float[-1,3,8,8]) -> y (Float[-1,3,8,8])"],  # noqa: E501
+        [
+            "VERBOSE",
+            (
+                "Engine Layer Information:\nLayer(PointWiseV2): PWN(act, nms), Tactic: "
+                "0x0000000000000018, x (Float[-1,3,8,8]) -> y (Float[-1,3,8,8])"
+            ),
+        ],
         ["INFO", "Engine generation completed in 12.5 seconds."],
     ],
     "engine": 4096,
-}  # fmt: skip
+}
 REFUSED = {
     "errors": [
         {"code": "UNSUPPORTED_NODE", "desc": "false", "node": 1, "name": "nms", "op": "Sigmoid"},
@@ -56,9 +69,16 @@ REFUSED = {
 FAILED = {
     "inputs": ["x"],
     "building": [
-        ["ERROR", "IBuilder::buildSerializedNetwork: Error Code 10: Internal Error (Could not find any implementation for node act. In computeCosts at optimizer/common/tactic/optimizer.cpp:4048)"],  # noqa: E501
+        [
+            "ERROR",
+            (
+                "IBuilder::buildSerializedNetwork: Error Code 10: Internal Error (Could not find "
+                "any implementation for node act. In computeCosts at "
+                "optimizer/common/tactic/optimizer.cpp:4048)"
+            ),
+        ],
     ],
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -86,8 +106,11 @@ def heard(folder: Path, said: dict[str, Any], **given: Any) -> tuple[Outcome, di
 def test_a_build_with_profiles_flags_and_workspace(folder: Path) -> None:
     outcome, asked = heard(folder, BUILT, precision="fp16")
     assert (outcome.backend, outcome.version, outcome.status, outcome.level) == (
-        "tensorrt", "10.9.0.34", "accepted", "build",
-    )  # fmt: skip
+        "tensorrt",
+        "10.9.0.34",
+        "accepted",
+        "build",
+    )
     assert asked["flags"] == ["FP16"]
     assert asked["network_flags"] == 1  # explicit batch, and not strongly typed
     assert asked["limits"] == {"WORKSPACE": 1 << 30}

@@ -78,10 +78,17 @@ def _packed_weight(graph: Graph) -> None:
     graph.constant("packed_scale", np.full(CLASSES, 0.1))
     graph.nodes.append(
         helper.make_node(
-            "MatMulNBits", ["reshape", "packed", "packed_scale"], ["logits"], "logits",
-            domain="com.microsoft", K=CHANNELS, N=CLASSES, bits=4, block_size=16,
+            "MatMulNBits",
+            ["reshape", "packed", "packed_scale"],
+            ["logits"],
+            "logits",
+            domain="com.microsoft",
+            K=CHANNELS,
+            N=CLASSES,
+            bits=4,
+            block_size=16,
         )
-    )  # fmt: skip
+    )
     graph.domains["com.microsoft"] = 1
 
 
@@ -379,8 +386,12 @@ DEFECTS = [
     Defect("zero point", _nonzero_point, "QNT001", at="middle_q"),
     Defect("uint8 activation", _unsigned_activation, "QNT002", at="middle_q"),
     Defect(
-        "uint8 activation at zero", _unsigned_at_zero, "QNT002", at="middle_q",
-        builds=True, why="it builds, with int8 in place of uint8: half of the range saturates",
+        "uint8 activation at zero",
+        _unsigned_at_zero,
+        "QNT002",
+        at="middle_q",
+        builds=True,
+        why="it builds, with int8 in place of uint8: half of the range saturates",
     ),
     Defect("uint8 weight", _unsigned_weight, "QNT003", at="first_wdq"),
     Defect("no zero point", _no_zero_point, "QNT004", at="middle_q"),
@@ -395,8 +406,12 @@ DEFECTS = [
     Defect("negative scale", _scale(-0.1), "QNT012", at="middle_q"),
     Defect("scale NaN", _scale(float("nan")), "QNT012", at="middle_q"),
     Defect(
-        "infinite scale", _scale(float("inf")), "QNT012", at="middle_q",
-        builds=True, why="it builds, and everything behind that scale is 0 or NaN",
+        "infinite scale",
+        _scale(float("inf")),
+        "QNT012",
+        at="middle_q",
+        builds=True,
+        why="it builds, and everything behind that scale is 0 or NaN",
     ),
     Defect("weight scale 0", _weight_scale(0.0), "QNT012", at="second_wdq"),
     Defect("subnormal scale", _scale(1e-40), "QNT013", at="middle_q", also=("QNT208",)),
@@ -407,8 +422,13 @@ DEFECTS = [
     Defect("odd blocks", _odd_blocks, "QNT017", at="fc_wdq"),
     Defect("float8 on Ampere", _float8, "QNT018", at="features_q", target="a10"),
     Defect(
-        "int8 on Blackwell Ultra", Graph.model, "QNT020", at="stem", target="b300",
-        builds=True, why="it builds, and runs more slowly than before quantization",
+        "int8 on Blackwell Ultra",
+        Graph.model,
+        "QNT020",
+        at="stem",
+        target="b300",
+        builds=True,
+        why="it builds, and runs more slowly than before quantization",
     ),
     Defect("float weight", _float_weight, "QNT101", at="second"),
     Defect("float activation", _float_activation, "QNT102", at="second"),
@@ -429,8 +449,11 @@ DEFECTS = [
     ),
     Defect("wrong axis, ignored", _wrong_axis_without_bias, "QNT009", runtime=ORT, at="second_wdq"),
     Defect(
-        "pair before a Relu that the next implies", _pair_before_implied_relu, "QNT107",
-        runtime=ORT, at="early_q",
+        "pair before a Relu that the next implies",
+        _pair_before_implied_relu,
+        "QNT107",
+        runtime=ORT,
+        at="early_q",
     ),
     Defect(
         "pair moved before the Relu", _pair_moved_before_relu, "QNT102", runtime=ORT, at="second"
@@ -446,10 +469,13 @@ DEFECTS = [
     Defect("fake quantization", _foreign("aten", "fake_quantize"), "QNT201", at="quant"),
     Defect("Brevitas", _foreign("onnx.brevitas", "Quant"), "QNT202", at="quant"),
     Defect(
-        "TensorRT's own", _foreign("trt", "TRT_FP8QuantizeLinear"), "QNT203", runtime=ORT,
+        "TensorRT's own",
+        _foreign("trt", "TRT_FP8QuantizeLinear"),
+        "QNT203",
+        runtime=ORT,
         at="quant",
     ),
     Defect("written out", _written_out, "QNT204", at="rounded"),
     Defect("uncalibrated", _uncalibrated, "QNT207", at="in_q"),
     Defect("degenerate range", _scale(1e-12), "QNT208", at="middle_q"),
-]  # fmt: skip
+]

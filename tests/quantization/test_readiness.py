@@ -52,9 +52,12 @@ def network(*, normalized: bool = False, weight: Any = None) -> onnx.ModelProto:
         for name in ("x", value)
     ]
     graph = helper.make_graph(
-        nodes, "net", ends[:1], ends[1:],
+        nodes,
+        "net",
+        ends[:1],
+        ends[1:],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )  # fmt: skip
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 

@@ -267,9 +267,12 @@ def test_what_the_terminal_cannot_encode_is_spelt(encoding: str) -> None:
 
 def test_the_program_writes_what_its_terminal_can_show() -> None:
     done = run_process(
-        EXAMPLES, "--target", "a10", "--no-cache",
+        EXAMPLES,
+        "--target",
+        "a10",
+        "--no-cache",
         env={"PYTHONIOENCODING": "ascii", "COLUMNS": "80"},
-    )  # fmt: skip
+    )
     assert done.exit_code == 1, done
     assert done.stdout.isascii()
     assert "`- batch-baked-into-reshape" in done.stdout

@@ -64,8 +64,16 @@ def test_filters_that_leave_nothing_say_so() -> None:
 def test_one_device_is_shown_in_full() -> None:
     text = output("a10")
     assert text == output("show", "NVIDIA A10")
-    for words in ("compute capability 8.6", "nvidia-datacenter", "A10 24GB", "22.5 GiB  measured",
-                  "fp16 125", "int8 250", "datasheet.pdf", "tensorrt itself takes"):  # fmt: skip
+    for words in (
+        "compute capability 8.6",
+        "nvidia-datacenter",
+        "A10 24GB",
+        "22.5 GiB  measured",
+        "fp16 125",
+        "int8 250",
+        "datasheet.pdf",
+        "tensorrt itself takes",
+    ):
         assert words in text
 
 

@@ -67,15 +67,28 @@ def export(
                 {axis: dim(name) for axis, name in axes.get(n, {}).items()} for n in input_names
             )
             torch.onnx.export(
-                module, inputs, path, dynamo=True, dynamic_shapes=(shapes,), opset_version=20,
-                external_data=False, verbose=False, **names,
-            )  # fmt: skip
+                module,
+                inputs,
+                path,
+                dynamo=True,
+                dynamic_shapes=(shapes,),
+                opset_version=20,
+                external_data=False,
+                verbose=False,
+                **names,
+            )
         else:
             # PRESERVE keeps BatchNormalization apart from Conv: parameters are as published.
             torch.onnx.export(
-                module, inputs, path, dynamo=False, dynamic_axes=axes, opset_version=17,
-                training=torch.onnx.TrainingMode.PRESERVE, **names,
-            )  # fmt: skip
+                module,
+                inputs,
+                path,
+                dynamo=False,
+                dynamic_axes=axes,
+                opset_version=17,
+                training=torch.onnx.TrainingMode.PRESERVE,
+                **names,
+            )
     model = onnx.load(path)
     strip(model, f"{name}.weights")
     onnx.save(model, path)
@@ -192,9 +205,10 @@ def decoder(name: str, model: torch.nn.Module, layers: int, kv_heads: int, size:
     pasts = [f"past_key_values.{i}.{kind}" for i in range(layers) for kind in ("key", "value")]
     presents = [n.replace("past_key_values", "present") for n in pasts]
     inputs = (
-        torch.ones(1, 4, dtype=torch.long), torch.ones(1, 20, dtype=torch.long),
+        torch.ones(1, 4, dtype=torch.long),
+        torch.ones(1, 20, dtype=torch.long),
         *(torch.randn(1, kv_heads, 16, size) for _ in pasts),
-    )  # fmt: skip
+    )
     axes: Axes = {
         "input_ids": {0: "batch", 1: "sequence"},
         "attention_mask": {0: "batch", 1: "past + sequence"},
@@ -212,65 +226,98 @@ def gpt2() -> None:
 
 def qwen2_half_billion() -> None:
     config = hf.Qwen2Config(
-        vocab_size=151936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24,
-        num_attention_heads=14, num_key_value_heads=2, tie_word_embeddings=True,
-    )  # fmt: skip
+        vocab_size=151936,
+        hidden_size=896,
+        intermediate_size=4864,
+        num_hidden_layers=24,
+        num_attention_heads=14,
+        num_key_value_heads=2,
+        tie_word_embeddings=True,
+    )
     decoder("qwen2_0_5b", hf.Qwen2ForCausalLM(config), 24, 2, 64)
 
 
 def whisper_tiny_encoder() -> None:
     config = hf.WhisperConfig(
-        d_model=384, encoder_layers=4, decoder_layers=4, encoder_attention_heads=6,
-        decoder_attention_heads=6, encoder_ffn_dim=1536, decoder_ffn_dim=1536,
-    )  # fmt: skip
+        d_model=384,
+        encoder_layers=4,
+        decoder_layers=4,
+        encoder_attention_heads=6,
+        decoder_attention_heads=6,
+        encoder_ffn_dim=1536,
+        decoder_ffn_dim=1536,
+    )
     encoder = hf.WhisperModel(config).encoder
     features = torch.randn(1, 80, 3000)
     axes = {"input_features": {0: "batch"}, "last_hidden_state": {0: "batch"}}
     export(
-        "whisper_tiny_encoder", Call(encoder, lambda m, x: m(x)[0]), (features,),
-        ["input_features"], ["last_hidden_state"], axes,
-    )  # fmt: skip
+        "whisper_tiny_encoder",
+        Call(encoder, lambda m, x: m(x)[0]),
+        (features,),
+        ["input_features"],
+        ["last_hidden_state"],
+        axes,
+    )
 
 
 def wav2vec2_base() -> None:
     model = hf.Wav2Vec2ForCTC(hf.Wav2Vec2Config())
     axes = {"input_values": {0: "batch"}, "logits": {0: "batch"}}
     export(
-        "wav2vec2_base", Call(model, lambda m, x: m(x).logits), (torch.randn(1, 16000),),
-        ["input_values"], ["logits"], axes,
-    )  # fmt: skip
+        "wav2vec2_base",
+        Call(model, lambda m, x: m(x).logits),
+        (torch.randn(1, 16000),),
+        ["input_values"],
+        ["logits"],
+        axes,
+    )
 
 
 def segformer_b0() -> None:
     model = hf.SegformerForSemanticSegmentation(hf.SegformerConfig(num_labels=150))
     axes = {"image": {0: "batch"}, "logits": {0: "batch"}}
     export(
-        "segformer_b0", Call(model, lambda m, x: m(x).logits), (torch.randn(1, 3, 512, 512),),
-        ["image"], ["logits"], axes,
-    )  # fmt: skip
+        "segformer_b0",
+        Call(model, lambda m, x: m(x).logits),
+        (torch.randn(1, 3, 512, 512),),
+        ["image"],
+        ["logits"],
+        axes,
+    )
 
 
 def yolos_tiny() -> None:
     config = hf.YolosConfig(
-        hidden_size=192, num_hidden_layers=12, num_attention_heads=3, intermediate_size=768,
-        image_size=[512, 864], num_labels=91,
-    )  # fmt: skip
+        hidden_size=192,
+        num_hidden_layers=12,
+        num_attention_heads=3,
+        intermediate_size=768,
+        image_size=[512, 864],
+        num_labels=91,
+    )
     axes = {n: {0: "batch"} for n in ("image", "logits", "boxes")}
     export(
         "yolos_tiny",
         Call(hf.YolosForObjectDetection(config), lambda m, x: (m(x).logits, m(x).pred_boxes)),
-        (torch.randn(2, 3, 512, 864),), ["image"], ["logits", "boxes"], axes,
+        (torch.randn(2, 3, 512, 864),),
+        ["image"],
+        ["logits", "boxes"],
+        axes,
         dynamo=True,
-    )  # fmt: skip
+    )
 
 
 def fcn_resnet50() -> None:
     model = vision.segmentation.fcn_resnet50(weights=None, weights_backbone=None)
     axes = {"image": {0: "batch"}, "mask": {0: "batch"}}
     export(
-        "fcn_resnet50", Call(model, lambda m, x: m(x)["out"]), (torch.randn(1, 3, 520, 520),),
-        ["image"], ["mask"], axes,
-    )  # fmt: skip
+        "fcn_resnet50",
+        Call(model, lambda m, x: m(x)["out"]),
+        (torch.randn(1, 3, 520, 520),),
+        ["image"],
+        ["mask"],
+        axes,
+    )
 
 
 def gpt2_prompt() -> None:
@@ -280,10 +327,16 @@ def gpt2_prompt() -> None:
 
 
 def small_llama() -> hf.LlamaForCausalLM:
-    return hf.LlamaForCausalLM(hf.LlamaConfig(
-        vocab_size=8000, hidden_size=256, intermediate_size=688, num_hidden_layers=4,
-        num_attention_heads=8, num_key_value_heads=2,
-    ))  # fmt: skip
+    return hf.LlamaForCausalLM(
+        hf.LlamaConfig(
+            vocab_size=8000,
+            hidden_size=256,
+            intermediate_size=688,
+            num_hidden_layers=4,
+            num_attention_heads=8,
+            num_key_value_heads=2,
+        )
+    )
 
 
 def llama_prompt() -> None:
@@ -310,9 +363,11 @@ def unet() -> None:
     class Block(torch.nn.Sequential):
         def __init__(self, inputs: int, outputs: int) -> None:
             super().__init__(
-                torch.nn.Conv2d(inputs, outputs, 3, padding=1), torch.nn.ReLU(),
-                torch.nn.Conv2d(outputs, outputs, 3, padding=1), torch.nn.ReLU(),
-            )  # fmt: skip
+                torch.nn.Conv2d(inputs, outputs, 3, padding=1),
+                torch.nn.ReLU(),
+                torch.nn.Conv2d(outputs, outputs, 3, padding=1),
+                torch.nn.ReLU(),
+            )
 
     class UNet(torch.nn.Module):
         def __init__(self) -> None:
@@ -342,14 +397,24 @@ def unet() -> None:
 
 def detr() -> None:
     config = hf.DetrConfig(
-        use_timm_backbone=False, use_pretrained_backbone=False, d_model=128, encoder_layers=2,
-        decoder_layers=2, encoder_ffn_dim=512, decoder_ffn_dim=512, num_queries=50, num_labels=20,
-        encoder_attention_heads=4, decoder_attention_heads=4,
+        use_timm_backbone=False,
+        use_pretrained_backbone=False,
+        d_model=128,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_ffn_dim=512,
+        decoder_ffn_dim=512,
+        num_queries=50,
+        num_labels=20,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
         backbone_config=hf.ResNetConfig(
-            depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic",
+            depths=[2, 2, 2, 2],
+            hidden_sizes=[64, 128, 256, 512],
+            layer_type="basic",
             out_features=["stage4"],
         ),
-    )  # fmt: skip
+    )
     model = Call(hf.DetrForObjectDetection(config), lambda m, x: (m(x).logits, m(x).pred_boxes))
     image = torch.randn(1, 3, 256, 320)
     export("detr", model, (image,), ["image"], ["logits", "boxes"], {}, dynamo=True)
@@ -359,18 +424,24 @@ EXPORTS: dict[str, Callable[[], None]] = {
     **{
         name: (lambda name=name: classifier(name))
         for name in (
-            "alexnet", "vgg16", "resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large",
-            "efficientnet_b0", "densenet121", "squeezenet1_0", "shufflenet_v2_x1_0",
-            "mnasnet1_0", "regnet_y_400mf", "convnext_tiny",
+            "alexnet",
+            "vgg16",
+            "resnet18",
+            "resnet50",
+            "mobilenet_v2",
+            "mobilenet_v3_large",
+            "efficientnet_b0",
+            "densenet121",
+            "squeezenet1_0",
+            "shufflenet_v2_x1_0",
+            "mnasnet1_0",
+            "regnet_y_400mf",
+            "convnext_tiny",
         )
     },
-    **{
-        name: (lambda name=name: classifier(name, dynamo=True)) for name in ("vit_b_16", "swin_t")
-    },
+    **{name: (lambda name=name: classifier(name, dynamo=True)) for name in ("vit_b_16", "swin_t")},
     "googlenet": lambda: classifier("googlenet", aux_logits=False, init_weights=False),
-    "inception_v3": lambda: classifier(
-        "inception_v3", 299, aux_logits=False, init_weights=False
-    ),
+    "inception_v3": lambda: classifier("inception_v3", 299, aux_logits=False, init_weights=False),
     "fcn_resnet50": fcn_resnet50,
     "segformer_b0": segformer_b0,
     "yolos_tiny": yolos_tiny,
@@ -387,7 +458,7 @@ EXPORTS: dict[str, Callable[[], None]] = {
     "qwen2_0_5b": qwen2_half_billion,
     "whisper_tiny_encoder": whisper_tiny_encoder,
     "wav2vec2_base": wav2vec2_base,
-}  # fmt: skip
+}
 
 
 def main() -> None:

@@ -108,8 +108,12 @@ class Builder:
         return Profile()
 
     def build_serialized_network(self, network: Network, config: Config) -> memoryview | None:
-        _note(flags=config.flags, cleared=config.cleared, limits=config.limits,
-              profiles=config.profiles)  # fmt: skip
+        _note(
+            flags=config.flags,
+            cleared=config.cleared,
+            limits=config.limits,
+            profiles=config.profiles,
+        )
         _say(self.logger, "building")
         size = SAID.get("engine")
         return memoryview(b"ftrt".ljust(size, b"\0")) if size else None
