@@ -183,7 +183,7 @@ def test_a_worker_of_another_version_is_an_error(
         monkeypatch.setattr("modellint.fleets.task.__version__", "9.9.9")
 
     monkeypatch.setattr(engine, "begin", other)
-    with pytest.raises(UsageError, match=r"has modellint 9\.9\.9, and this run is of 0\.0\.1"):
+    with pytest.raises(UsageError, match=r"has modellint 9\.9\.9, but this run uses 0\.0\.1"):
         run(models, tmp_path / "out", engine)
 
 

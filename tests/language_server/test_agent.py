@@ -197,7 +197,7 @@ def test_a_folder_with_links_out_of_it(agent: Agent) -> None:
         ("check", {"path": ".", "shapes": {"x": "1xN"}}, "invalid shape"),
         ("check", {"path": ".", "select": ["HYG0O1"]}, "did you mean"),
         ("check", {"path": ".", "runtime": "tensorr"}, "did you mean"),
-        ("inspect", {"path": "."}, "4 models, where one is needed"),
+        ("inspect", {"path": "."}, "4 models; expected one"),
         ("explain_rule", {"code": "XYZ123"}, "no rule, prefix or family"),
         ("explain_rule", {"code": ["FUS002"]}, "expected string"),
     ],

@@ -103,7 +103,7 @@ def test_another_that_the_user_names_runs_instead(
     ("named", "why"),
     [
         ("onnxruntime=/nowhere/python", "'/nowhere/python' is not a program"),
-        ("onnxruntime=/bin/true", "/bin/true is not a Python interpreter that works"),
+        ("onnxruntime=/bin/true", "/bin/true is not a working Python interpreter"),
         ("tensorrt={python}", "has no module tensorrt"),
         ("onnxruntim={python}", "did you mean 'onnxruntime'?"),
         ("onnxruntime", "expected NAME=PYTHON"),

@@ -86,7 +86,7 @@ def test_a_fleet_keeps_its_results_in_a_bucket(web: Web, models: Path, tmp_path:
     failed(run_cli(*lint, "--results", "s3://bucket/runs", cwd=tmp_path), "not an empty folder")
     failed(run_cli(*lint, "--results", "https://127.0.0.1/x", cwd=tmp_path), "results are kept in")
     failed(run_cli(*lint, "--results", "s3://other/x", cwd=tmp_path), "there is no such bucket")
-    failed(run_cli("fleet", "report", "s3://bucket/none", cwd=tmp_path), "holds no results")
+    failed(run_cli("fleet", "report", "s3://bucket/none", cwd=tmp_path), "contains no results")
 
 
 def test_a_model_is_compared_with_one_in_a_bucket(web: Web, models: Path, tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_a_model_is_compared_with_one_in_a_bucket(web: Web, models: Path, tmp_pa
     assert web.sent < 1 << 20
     other = run_cli("diff", there, "s3://bucket/relu.onnx", "--isolated", cwd=tmp_path)
     assert f"{there} → s3://bucket/relu.onnx" in other.stdout, other
-    failed(run_cli("diff", there, "--git", "main", cwd=tmp_path), "--git needs files here")
-    failed(run_cli("diff", there, here, "--run", cwd=tmp_path), "--run needs files here")
+    failed(run_cli("diff", there, "--git", "main", cwd=tmp_path), "--git needs local files")
+    failed(run_cli("diff", there, here, "--run", cwd=tmp_path), "--run needs local files")
 
 
 def test_a_fleet_goes_on_with_results_in_a_bucket(web: Web, models: Path, tmp_path: Path) -> None:

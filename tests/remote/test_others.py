@@ -58,7 +58,7 @@ def test_an_unknown_scheme(tmp_path: Path) -> None:
 def test_other_verbs_read_no_addresses(verb: str, tmp_path: Path) -> None:
     address = "https://me:pa55word@127.0.0.1:1/model.onnx?signature=5ecre7"
     result = run_cli(verb, address, cwd=tmp_path)
-    failed(result, f"https://127.0.0.1:1/model.onnx is an address; 'modellint {verb}' reads only")
+    failed(result, f"https://127.0.0.1:1/model.onnx is a URL; 'modellint {verb}' reads only")
     assert "pa55word" not in result.stderr
     assert "5ecre7" not in result.stderr
 

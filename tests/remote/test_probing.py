@@ -53,7 +53,7 @@ def test_what_is_refused_is_named_by_its_address(web: Web, models: Path, tmp_pat
 def test_no_more_is_copied_than_is_allowed(web: Web, tmp_path: Path) -> None:
     large = web.url("good", "large.onnx")
     result = probed(large, "--max-fetch", "20MB", cwd=tmp_path)
-    detail = "a runtime needs all 40 MiB of it, and --max-fetch allows 19.1 MiB"
+    detail = "a runtime needs all 40 MiB of it, but --max-fetch allows 19.1 MiB"
     assert answers(result) == [("unanswered", detail)], result
     assert web.sent < 1 << 20
     whole = probed(web.url("whole", "large.onnx"), "--max-fetch", "20MB", cwd=tmp_path)

@@ -74,15 +74,15 @@ BAD = {
     "trickle": "does not answer within 0.3 s",
     "drip": "does not answer within 0.3 s",
     "short": "announces",
-    "shrinking": "bytes too early",
-    "shifted": "sends bytes that are not in the file",
+    "shrinking": "bytes too short",
+    "shifted": "sends bytes beyond the file",
     "huge": "no file of 4096 PiB",
     "garbage": "answer breaks off",
     "loop": "redirects more than 5 times",
-    "away": "redirects to an address that is not safe",
+    "away": "redirects to an unsafe URL",
     "denied": "denies access (status 403)",
     "failing": "fails (status 503)",
-    "endless": "does not tell the size",
+    "endless": "does not state the file size",
 }
 
 
@@ -197,7 +197,7 @@ def test_inspect_reads_addresses(web: Web, tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["--fix", "--diff", "--fix-to=there"])
 def test_remote_models_are_not_changed(option: str, web: Web, tmp_path: Path) -> None:
     result = linted(web.url("good", "relu.onnx"), option, cwd=tmp_path)
-    failed(result, "remote models are not changed")
+    failed(result, "remote models cannot be fixed")
     assert not web.asked
 
 
@@ -221,8 +221,8 @@ def test_a_baseline_knows_addresses(web: Web, tmp_path: Path) -> None:
 
 def test_addresses_that_are_none(tmp_path: Path) -> None:
     failed(run_cli("check", "https://host/models/", cwd=tmp_path), "name a file")
-    failed(run_cli("check", "https://", cwd=tmp_path), "names a server")
-    failed(run_cli("check", "file://elsewhere/model.onnx", cwd=tmp_path), "names no server")
+    failed(run_cli("check", "https://", cwd=tmp_path), "needs a server")
+    failed(run_cli("check", "file://elsewhere/model.onnx", cwd=tmp_path), "must not name a server")
 
 
 def test_an_address_of_a_file_is_a_path(models: Path, tmp_path: Path) -> None:
@@ -235,5 +235,5 @@ def test_functions_take_addresses(web: Web, models: Path) -> None:
     report = modellint.check([url, models / "relu.onnx"], isolated=True, cache=False)
     assert report.models[0].path == url
     assert modellint.inspect(url, isolated=True).path == url
-    with pytest.raises(modellint.UsageError, match="is an address"):
+    with pytest.raises(modellint.UsageError, match="is a URL"):
         modellint.diff(url, models / "relu.onnx")

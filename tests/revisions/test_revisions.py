@@ -260,7 +260,7 @@ def test_a_hostile_name_stays_in_its_folder(tmp_path: Path) -> None:
         check=True,
         text=True,
     ).stdout.strip()
-    with pytest.raises(UsageError, match="leads out of it"), compared([tmp_path], commit):
+    with pytest.raises(UsageError, match="points outside of it"), compared([tmp_path], commit):
         pass
     assert not (Path(tempfile.gettempdir()) / "x.onnx").exists()
 

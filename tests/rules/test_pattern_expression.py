@@ -287,7 +287,7 @@ def test_conditions_are_asked_in_the_light_of_the_deployment() -> None:
         ("{1: 2}", 1, "a dictionary cannot be used here"),
         ("(z := 3)", 2, "':=' cannot be used here"),
         ("[d for d in [1] for e in [2]]", 1, "only one 'for' over one variable"),
-        ("[x for x in [1]]", 8, "'x' is already in use: choose another name"),
+        ("[x for x in [1]]", 8, "'x' is already in use; choose another name"),
         ("rank(x) is null", 1, "'is' is not part of the language"),
         ("1 << 3", 1, "only + - * / // % and ** can be calculated"),
         ("~1", 1, "only 'not' and '-' can stand before a value"),

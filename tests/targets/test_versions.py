@@ -140,8 +140,8 @@ def test_a_version_in_the_file_belongs_to_the_runtime_in_the_file() -> None:
         ({"runtime": "tensorrt==1" + "0" * 999}, "is not a version"),
         ({"runtime": "tensort==10.3"}, "unknown runtime 'tensort'"),
         ({"runtime": "tensorrt==10.3", "runtime_version": "11.0"}, "already names version 10.3"),
-        ({"runtime_version": "10.3"}, "name the runtime"),
-        ({"targets": ("a10", "raspberry-pi-5"), "runtime_version": "10.3"}, "name the runtime"),
+        ({"runtime_version": "10.3"}, "give the runtime"),
+        ({"targets": ("a10", "raspberry-pi-5"), "runtime_version": "10.3"}, "give the runtime"),
     ],
 )
 def test_a_mistake_in_a_version_is_explained(settings: dict[str, object], message: str) -> None:

@@ -81,7 +81,9 @@ def fix(
             destination = Destination(file=Path(to), force=force, always=True)
             return Fixed(fix_one(path, line, destination, inputs, shown), None)
         if read_model(path).external_files:
-            raise UsageError(f"{path} has external data, which goes with it; name a file as `to`")
+            raise UsageError(
+                f"{path} has external data, which must move with it; pass a file as `to`"
+            )
         with temporary_folder() as folder:
             result = folder / path.name
             destination = Destination(file=result, always=True)

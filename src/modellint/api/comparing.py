@@ -94,7 +94,7 @@ def _source(model: ModelSource, name: str, setups: Setups) -> Iterator[DiffSourc
             return
         found = discover([path], setups.configs).files
         if len(found) != 1:
-            raise UsageError(f"{path}: {len(found)} models, where one is needed")
+            raise UsageError(f"{path}: {len(found)} models; expected one")
         yield DiffSource(found[0].path, found[0].shown, found[0].shown, found[0].place)
 
 

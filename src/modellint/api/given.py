@@ -122,7 +122,7 @@ def _value(name: str, value: object) -> Any:
     try:
         settings = checked_from_plain(Settings, {kebab(name): value})
     except ValueError as error:
-        raise UsageError(f"{name}: {value!r} is not what this setting takes") from error
+        raise UsageError(f"{name}: {value!r} is not a valid value for this setting") from error
     return getattr(settings, name)
 
 

@@ -48,7 +48,7 @@ def inspect(
     with file_of(model, name, line) as (path, shown):
         found = discover([path], configs).files
         if len(found) != 1:
-            raise UsageError(f"{path}: {len(found)} models, where one is needed")
+            raise UsageError(f"{path}: {len(found)} models; expected one")
         (file,) = found
         own = configs.of(Path.cwd()) if shown else file.config
         asking = asked(

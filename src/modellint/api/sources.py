@@ -101,7 +101,7 @@ def _fetched(addresses: Sequence[str], line: CommandLine | None) -> Iterator[Map
         yield {}
         return
     if line is None:
-        raise UsageError(f"{public_address(addresses[0])} is an address; only files here are read")
+        raise UsageError(f"{public_address(addresses[0])} is a URL; only local files are read")
     from modellint.planning.asking import fetch_limits
     from modellint.remote.reaching import reached
 
@@ -141,8 +141,8 @@ def _content(source: object) -> Path | memoryview:
         )
     if message.ByteSize() >= LARGEST_MESSAGE:
         raise UsageError(
-            "protobuf serializes no model of 2 GiB or more; save it with external data and give "
-            "its path"
+            "protobuf cannot serialize a model of 2 GiB or more; save it with external data and "
+            "pass its path"
         )
     return memoryview(message.SerializeToString())
 

@@ -41,7 +41,7 @@ class Linting:
     @property
     def report(self) -> Report:
         if self._report is None:
-            raise ModellintError("there is a report only after the `with` block")
+            raise ModellintError("the report is available only after the `with` block")
         return self._report
 
 
@@ -63,7 +63,7 @@ def linting(
         yield found
     models = written.models()
     if not models:
-        raise ModellintError("the block wrote no model; name the folder that it writes to")
+        raise ModellintError("the block wrote no model; pass the folder that it writes to")
     found._report = check(models, config=config, isolated=isolated, **settings)
     if not found._report.ok:
         raise LintingError(found._report)

@@ -54,7 +54,7 @@ def why_outside(folder: Path, text: str) -> str | None:
         return {"absolute": "is absolute", "parent": "contains '..'"}[reason]
     if text.startswith("~"):
         return "starts with '~'"
-    return "is a link that leads out of it" if leads_out(folder, folder / text) else None
+    return "is a link that points outside of it" if leads_out(folder, folder / text) else None
 
 
 def leads_out(folder: Path, path: Path) -> bool:

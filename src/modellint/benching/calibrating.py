@@ -100,7 +100,7 @@ class Start:
         known = (PEAKS, *FITTED)
         for name in sorted(self.only.difference(known)):
             hint = did_you_mean(name, known, f"known: {', '.join(known)}")
-            raise UsageError(f"nothing to fit is called {name!r}; {hint}")
+            raise UsageError(f"unknown coefficient {name!r}; {hint}")
         if not self.only:
             return Coefficients(fill=2.0, vector=1.0, depthwise=0.5, group=1e-6, tile=0.5)
         own = self.target.calibrations.get(runtime)
@@ -283,7 +283,9 @@ def _with_peaks(name: str, base: Target, found: Sequence[Observed], units: int |
             rates[precision] = max(reached)
     streams = [e.nbytes / e.seconds for e in found if _streams(e)]
     if not rates or not streams:
-        raise UsageError("the runs lack products or elementwise operators, which peaks follow from")
+        raise UsageError(
+            "the runs contain no products or elementwise operators to derive peak rates from"
+        )
     origin = Provenance(SOURCE, "calibrated")
     return Target(
         id=name,

@@ -60,7 +60,7 @@ class Browser:
         if program is None:
             raise BrowserError(f"no Chromium, Chrome or Edge found; {ENVIRONMENT} may name one")
         if not hasattr(os, "posix_spawn"):
-            raise BrowserError("a browser can be driven on Linux and macOS only")
+            raise BrowserError("browsers can be automated only on Linux and macOS")
         with temporary_folder() as folder:
             profile = f"--user-data-dir={folder / 'profile'}"
             command = [str(program), *_FLAGS, *_sandboxing(), *flags, profile]

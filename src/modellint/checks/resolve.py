@@ -27,7 +27,9 @@ def resolve_check(rule: Rule) -> Check:
     if ":" not in name:
         module = f"modellint.checks.{module}"
     elif rule.path is None or not is_trusted(rule.path):
-        raise UsageError(f"rule {rule.code}: check {name!r} of a rule that is not a plugin's")
+        raise UsageError(
+            f"rule {rule.code}: check {name!r} of a rule that does not come from a plugin"
+        )
     try:
         check: Check = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:

@@ -30,19 +30,19 @@ VERBS = {
     "optimize": "Write a model with all fixes that keep its outputs.",
     "probe": "Test models with a real runtime.",
     "quantize": "Quantize a model by a recipe for its deployment.",
-    "fleet": "Lint many models on many workers, and sum up what is found.",
+    "fleet": "Lint many models on many workers, and summarize the findings.",
     "bench": "Time models in a real runtime, or read a profile.",
     "fingerprint": "Print what a run does and where its time goes, without names.",
     "compare": "Compare two runs: what got slower, and why.",
     "calibrate": "Fit a target file to measured runs.",
-    "validate": "Hold estimates of time against measured runs.",
+    "validate": "Compare time estimates with measured runs.",
     "rule": "Explain a rule.",
     "rules": "List the rules.",
     "targets": "List, show, or compare devices.",
     "init": "Write a commented configuration file.",
     "schema": "Print the JSON schema of the configuration file.",
-    "lsp": "Serve an editor: completion, explanations, mistakes and findings as you work.",
-    "mcp": "Serve agents: check, inspect and explain, by the Model Context Protocol.",
+    "lsp": "Serve an editor: completion, hover, diagnostics and findings as you work.",
+    "mcp": "Serve agents over the Model Context Protocol: check, inspect, explain.",
     "doctor": "Report installed and missing dependencies, and this machine's setup.",
     "completion": "Print a shell completion script.",
 }
@@ -57,10 +57,10 @@ EPILOG = """\b
 Exit codes:
   0    no findings at or above --fail-on (default: error)
   1    findings at or above --fail-on
-  2    invalid command line or configuration, or the system refuses what a run needs
+  2    invalid command line or configuration, or the system denies a resource
   3    internal error in modellint; all other findings were reported
   130  interrupted
-  143  asked to end (SIGTERM); 129 if the terminal closed (SIGHUP)
+  143  terminated (SIGTERM); 129 if the terminal closed (SIGHUP)
 """
 
 USAGE_ERROR, INTERNAL_ERROR = 2, 3

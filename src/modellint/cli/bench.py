@@ -58,7 +58,7 @@ Exit codes:
     "--suite",
     group=WHAT,
     type=click.Choice(SUITES),
-    help="Measure models that are made by rule: single operators, or whole networks.",
+    help="Measure generated models: single operators, or complete networks.",
 )
 @option(
     "--runtime",
@@ -106,7 +106,7 @@ Exit codes:
     group=HOW,
     type=Amount(),
     default=1.0,
-    help="Time of a round, besides loading and warm-up.  [default: 1]",
+    help="Duration of a round, without loading and warm-up.  [default: 1]",
 )
 @option(
     "--rounds",
@@ -122,7 +122,7 @@ Exit codes:
     default=300.0,
     help="Limit on a round in seconds.  [default: 300]",
 )
-@option("--no-layers", group=HOW, is_flag=True, help="Leave out the times of layers.")
+@option("--no-layers", group=HOW, is_flag=True, help="Do not measure layers.")
 @option(
     "--import",
     "imported",
@@ -137,7 +137,7 @@ Exit codes:
     group=OUTPUT,
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Add each run to this folder, as a file of its own.",
+    help="Add each run to this folder as a separate file.",
 )
 @plain_output_option
 @force_option
@@ -147,7 +147,7 @@ Exit codes:
 def command(models: tuple[Path, ...], **given: Any) -> int:
     """Time models in a real runtime: median, spread, layers, memory, energy.
 
-    Each round of a model runs in a process of its own, with limits; models take turns.
+    Each round of a model runs in its own process, with limits; models take turns.
     """
     outputs = plain_outputs(given)
     files = files_of(outputs)
@@ -200,7 +200,7 @@ def _measured(
     from modellint.profiles.profiled import placed
 
     if not models and not given["suite"]:
-        raise UsageError("name models, --suite, or a profile to --import")
+        raise UsageError("give models, --suite, or a profile to --import")
     rounds = given["rounds"]
     effort = Effort(
         given["seconds"], rounds, 3 * rounds, given["timeout"], profile=not given["no_layers"]

@@ -29,7 +29,7 @@ Exit codes:
 
 @click.command(cls=Command, epilog=EPILOG)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUNS...")
-@option("--target", group=FIT, required=True, metavar="NAME", help="Id of the target to make.")
+@option("--target", group=FIT, required=True, metavar="NAME", help="Id of the new target.")
 @option(
     "--models",
     group=FIT,
@@ -43,7 +43,7 @@ Exit codes:
     "start",
     group=FIT,
     metavar="TARGET",
-    help="Begin with this calibrated CPU, an id or a target file, not with this machine.",
+    help="Start from this calibrated CPU (an id or a target file) instead of this machine.",
 )
 @option(
     "--only",
@@ -63,9 +63,9 @@ Exit codes:
 )
 @option("--force", group=OUTPUT, is_flag=True, help="Overwrite the file.")
 def command(runs: tuple[Path, ...], target: str, out: Path | None, **given: Any) -> int:
-    """Fit a CPU's peaks and the coefficients of its time to runs of it, and write a target file.
+    """Fit a CPU's peak rates and time coefficients to measured runs, and write a target file.
 
-    Runs are files of modellint bench, or registries. Models of --suite are made once more.
+    Runs are files of modellint bench, or registries. Models of --suite are generated again.
     """
     from modellint.base.temporary import temporary_folder
     from modellint.benching.calibrating import Start, calibrate, target_file
@@ -84,7 +84,9 @@ def command(runs: tuple[Path, ...], target: str, out: Path | None, **given: Any)
     start = Start(find_target_or_file(given["start"] or HOST), frozenset(given["only"]))
     names = {run.runtime.name for run in measured}
     if len(names) != 1:
-        raise UsageError(f"the runs are of {len(names)} runtimes; give those of one, with layers")
+        raise UsageError(
+            f"the runs are from {len(names)} runtimes; give runs of a single one, with layers"
+        )
     with temporary_folder() as folder:
         finder = ModelFinder(given["models"], folder)
         pairs = [(run, model) for run, model in finder.found(measured) if model is not None]
@@ -102,6 +104,6 @@ def command(runs: tuple[Path, ...], target: str, out: Path | None, **given: Any)
     )
     click.echo(
         f"{path}: fitted to {fit.layers} layers of {len(pairs)} runs{left}; mean error of a layer "
-        f"{fit.mape:.0%}. Hold it against other models with modellint validate."
+        f"{fit.mape:.0%}. Check it against other models with modellint validate."
     )
     return 0

@@ -71,7 +71,7 @@ EPILOG = """Exit codes:
 @settings_in(DEPLOYMENT)
 @settings_in(LANGUAGE)
 @settings_in(RULES)
-@option("--fix", group=FIXING, is_flag=True, help="Fix findings, with proof; then lint again.")
+@option("--fix", group=FIXING, is_flag=True, help="Fix findings, prove each fix, and lint again.")
 @option(
     "--diff", group=FIXING, is_flag=True, help="Show what --fix would change, and write nothing."
 )
@@ -104,7 +104,7 @@ EPILOG = """Exit codes:
     group=OUTPUT,
     metavar="N",
     type=click.IntRange(min=0),
-    help="Print so many findings in the full report, and count the others.",
+    help="Print at most N findings in the full report; count the rest.",
 )
 @setting("max_findings_per_rule")
 @option(
@@ -144,7 +144,7 @@ def command(paths: tuple[Place, ...], **given: Any) -> int:
     configs = Configs(command_line)
     _require_paths([path for path in paths if isinstance(path, Path)])
     if are_remote(paths) and (given["fix"] or given["fix_to"] or given["diff"]):
-        raise UsageError("remote models are not changed; fix a copy")
+        raise UsageError("remote models cannot be fixed in place; fix a local copy")
     with reached_from(paths, configs.of(Path.cwd())) as local:
         return _check(local, command_line, configs, given)
 
@@ -237,7 +237,7 @@ def _fixed(request: Request, given: Mapping[str, Any]) -> tuple[tuple[FileFixes,
     from modellint.lint.fixing import fix
 
     if request.shown_as:
-        raise UsageError("what comes from standard input cannot be fixed")
+        raise UsageError("a model from standard input cannot be fixed")
     with Progress(wanted=not given["quiet"]) as progress:
         return fix(
             request,

@@ -47,7 +47,7 @@ class Command(click.Command):
         address = next(filter(is_address, self._local_paths(ctx, args)), None)
         if address is not None:
             shown, verb = public_address(address), ctx.info_name
-            raise UsageError(f"{shown} is an address; 'modellint {verb}' reads only files here")
+            raise UsageError(f"{shown} is a URL; 'modellint {verb}' reads only local files")
         return super().parse_args(ctx, args)
 
     def _local_paths(self, ctx: click.Context, args: list[str]) -> Iterator[str]:

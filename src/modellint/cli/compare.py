@@ -37,7 +37,7 @@ EPILOG = """Examples:
   modellint compare trt-8.json onnxruntime.json             between runtimes
 
 Exit codes:
-  0  within --max-regression    1  slower than that    2  usage error
+  0  within --max-regression    1  beyond it    2  usage error
 """
 
 
@@ -48,7 +48,7 @@ Exit codes:
     "--max-regression",
     group=LIMITS,
     metavar="SHARE",
-    help="Growth of the time from which the exit code is 1: 5%.",
+    help="Exit with 1 if the time grows by more (example: 5%).",
 )
 @plain_output_option
 @force_option
@@ -56,9 +56,9 @@ Exit codes:
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all layers.")
 @color_option
 def command(old: Path, new: Path, **given: Any) -> int:
-    """Compare two runs, whose layers are matched by structure: names may differ.
+    """Compare two runs, matching layers by structure: names may differ.
 
-    Runs may be of different runtimes, devices, versions or models.
+    The runs may come from different runtimes, devices, versions or models.
     """
     from modellint.benching.comparing import compare_runs
     from modellint.profiles import read_runs
@@ -72,7 +72,7 @@ def command(old: Path, new: Path, **given: Any) -> int:
     for path in (old, new):
         found = read_runs([path])
         if len(found) != 1:
-            raise UsageError(f"{path} holds {len(found)} runs; name a file of one")
+            raise UsageError(f"{path} holds {len(found)} runs; give the file of one")
         runs += found
     result = compare_runs(*runs)
     options = Options(verbose=given["verbose"], color=given["color"])

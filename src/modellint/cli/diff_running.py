@@ -25,7 +25,7 @@ def run_options(command: Any) -> Any:
         "--max-drop",
         group=DATA,
         metavar="LIMIT",
-        help="Most that an output may lose: top1=1%, cosine=0.01 or sqnr=20 (dB).",
+        help="Accuracy that an output may lose: top1=1%, cosine=0.01 or sqnr=20 (dB).",
     )(command)
     return option(
         "--run", group=DATA, is_flag=True, help="Run both models, and compare outputs and layers."

@@ -50,7 +50,7 @@ metrics_option = option(
     multiple=True,
     metavar="FILE...",
     type=click.Path(path_type=Path),
-    help="Results of an evaluation of each model, in the same order.",
+    help="Evaluation results of each model, in the same order.",
 )
 
 
@@ -79,7 +79,7 @@ def require_one_each(evaluations: Sequence[Evaluation], found: Sources) -> None:
     if evaluations and not is_plain:
         raise UsageError("--metrics needs models, not folders")
     if evaluations and len(evaluations) != models:
-        raise UsageError(f"--metrics needs {models} files, one for each model in its order")
+        raise UsageError(f"--metrics needs {models} files, one per model in the same order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def require_here(models: Sequence[Place], given: dict[str, Any]) -> None:
     if are_remote(models):
         for name, option_name in (("revisions", "--git"), ("staged", "--staged"), ("run", "--run")):
             if given.get(name):
-                raise UsageError(f"{option_name} needs files here; download the models first")
+                raise UsageError(f"{option_name} needs local files; download the models first")
 
 
 @contextmanager
@@ -204,6 +204,6 @@ def _one(path: Path, configs: Configs) -> DiffSource:
     for text in discovery.notes:
         note(text)
     if len(discovery.files) != 1:
-        raise UsageError(f"{path}: {len(discovery.files)} models, where one is needed")
+        raise UsageError(f"{path}: {len(discovery.files)} models; expected one")
     found = discovery.files[0]
     return DiffSource(found.path, found.shown, found.shown, found.place)

@@ -45,8 +45,8 @@ Exit codes:
 def command(files: tuple[Path, ...], reports: tuple[str, ...], force: bool) -> int:
     """Print the fingerprint of a run as JSON, or write it as a page.
 
-    Each layer has a digest of its structure, its share of the time, its operations per byte, and
-    the fractions it reaches of the best rates in the run. Names do not count.
+    For each layer, it has a digest of the structure, the share of the time, the operations per
+    byte, and the fractions of the run's best rates that it reaches. Names do not count.
     """
     from modellint.profiles import read_run
     from modellint.report.options import Options

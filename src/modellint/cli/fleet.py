@@ -86,7 +86,7 @@ class FleetCommand(Command):
     group=RESULTS,
     type=click.Choice(["jsonl", "parquet"]),
     default="jsonl",
-    help="Form of the tables.  [default: jsonl]",
+    help="File format of the tables.  [default: jsonl]",
 )
 @option("--resume", group=RESULTS, is_flag=True, help="Continue a run; finished models are kept.")
 @settings_in(DEPLOYMENT)
@@ -100,9 +100,9 @@ class FleetCommand(Command):
 @setting("baseline")
 @configurable
 def command(paths: tuple[Place, ...], **given: Any) -> int:
-    """Lint many models, and keep the findings as tables.
+    """Lint many models, and store the findings as tables.
 
-    'modellint fleet report DIR' sums them up.
+    'modellint fleet report DIR' summarizes them.
     """
     from modellint.fleets.engines import make_engine
     from modellint.fleets.fleet import FleetRequest, run_fleet
@@ -126,7 +126,7 @@ def command(paths: tuple[Place, ...], **given: Any) -> int:
             )
         except KeyboardInterrupt:
             place = public_address(str(given["results"]))
-            note(f"what is finished is in {place}; continue with --resume")
+            note(f"finished models are in {place}; continue with --resume")
             raise
     if not given["quiet"]:
         from modellint.report.fleet import write_run

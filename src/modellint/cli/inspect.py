@@ -126,7 +126,7 @@ Exit codes:
     "--placement",
     group=SHOWN,
     is_flag=True,
-    help="Add the unit that each part runs on, and why.",
+    help="Add the unit that runs each part, and the reason.",
 )
 @option(
     "--profile",
@@ -139,7 +139,7 @@ Exit codes:
     "--weight-figures",
     group=SHOWN,
     is_flag=True,
-    help="Add range and spread of each weight, by a sample of its numbers.",
+    help="Add range and spread of each weight, from a sample of its values.",
 )
 @option(
     "--layers",
@@ -169,7 +169,7 @@ Exit codes:
     group=LANGUAGE,
     metavar="FILE",
     type=click.Path(path_type=Path, exists=True),
-    help="Add the acceptance at which this draft model gains time.",
+    help="Add the acceptance rate from which this draft model pays off.",
 )
 @option(
     "--together",

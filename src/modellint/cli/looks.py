@@ -64,7 +64,7 @@ def looks_at(
         nodes += len(drawing.nodes) if drawing is not None else 0
         yield inspection, drawing if nodes <= MOST_NODES else None
     if len(files) > MOST_MODELS:
-        note(f"the page shows graphs and needs of the first {MOST_MODELS} of {len(files):,} models")
+        note(f"only the first {MOST_MODELS} of {len(files):,} models have a graph on the page")
 
 
 def _asked(config: Config) -> Asked:

@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 EPILOG = """Exit codes:
   0  the editor asked the server to shut down    1  it ended otherwise
 
-docs/editors.md says how editors are set up.
+docs/editors.md explains how to set up editors.
 """
 
 
 @click.command(cls=Command, epilog=EPILOG)
-@option("--stdio", is_flag=True, help="Use standard input and output, which it does anyway.")
+@option("--stdio", is_flag=True, help="Use standard input and output (the default).")
 def command(stdio: bool) -> int:
-    """Serve an editor, by the Language Server Protocol.
+    """Serve an editor over the Language Server Protocol.
 
-    It completes and explains configurations and rule files, says what is wrong with them, and
-    lints models that are opened or saved.
+    The server completes, explains and checks configurations and rule files, and lints models that
+    are opened or saved.
     """
     from modellint.lsp.server import EditorServer
     from modellint.serving.endpoint import standard_streams
 
     gc.enable()  # it runs for longer than others
     if sys.stdin.isatty():
-        note("an editor starts this, and talks to it on standard input; see docs/editors.md")
+        note("editors start this command and talk to it on standard input; see docs/editors.md")
     return EditorServer(*standard_streams(), _check_outputs).serve()
 
 

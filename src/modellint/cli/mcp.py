@@ -19,7 +19,7 @@ EPILOG = """Examples:
 Exit codes:
   0  the client closed the stream    2  usage error
 
-docs/agents.md says how clients are configured.
+docs/agents.md explains how to configure clients.
 """
 
 
@@ -49,5 +49,5 @@ def command(folder: Path, timeout: float) -> None:
     gc.enable()  # it runs for longer than others
     os.chdir(folder)
     if sys.stdin.isatty():
-        note("a client starts this, and talks to it on standard input; see docs/agents.md")
+        note("clients start this command and talk to it on standard input; see docs/agents.md")
     AgentServer(*standard_streams(), timeout).serve()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EPILOG = """Examples:
   modellint optimize model.onnx -o small.onnx
-  modellint optimize model.onnx -o small.onnx -t a10     with the time that it gains at least
+  modellint optimize model.onnx -o small.onnx -t a10     with the minimum time saved
   modellint optimize model.onnx -o small.onnx --external-data split=2GB
 
 Exit codes:
@@ -66,7 +66,7 @@ def _layout(
     "--record-shapes",
     group=OUTPUT,
     is_flag=True,
-    help="State the shapes of inner values that follow from the inputs'.",
+    help="Record the shapes of intermediate values, inferred from the inputs.",
 )
 @option(
     "--external-data",
@@ -85,13 +85,15 @@ def _layout(
 @color_option
 @configurable
 def command(model: Path, to: Path, **given: Any) -> int:
-    """Write a model without what it need not compute or store.
+    """Write a model without needless computation and data.
 
-    That is `check --fix` with all fixes that leave the outputs as they are, on this model at least,
-    and a table of what is gained. Each fix is proved by running the model before and after.
+    This is `check --fix` with all fixes that keep the outputs of this model, and a table of what
+    they save. Each fix is proved by running the model before and after.
     """
     if to.exists() and to.samefile(model):
-        raise UsageError(f"{to} is the model itself, which `modellint check --fix` changes")
+        raise UsageError(
+            f"{to} is the model itself; `modellint check --fix` fixes a model in place"
+        )
     from modellint.lint.fixing import optimize
 
     command_line = CommandLine(given_settings(given), given["config"], given["isolated"])

@@ -51,7 +51,7 @@ def _by_browser(svg: str) -> bytes:
                 shown.resize(width, height, scale=SCALE)
                 return shown.screenshot()
         except BrowserError as error:
-            raise UsageError(f"the browser draws no picture: {error}") from error
+            raise UsageError(f"the browser could not draw the picture: {error}") from error
 
 
 def _marked(png: bytes) -> bytes:

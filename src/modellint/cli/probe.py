@@ -48,7 +48,7 @@ EPILOG = """Examples:
   modellint probe *.onnx -t t4 --save-engine out     keep the engines
   modellint probe --setup qnn                        install Qualcomm's compiler for probes
 
-Exit codes: 1 if a runtime refused a model or did not survive it, else as of
+Exit codes: 1 if a runtime rejected a model or crashed on it, otherwise as for
 'modellint check'.
 """
 
@@ -82,7 +82,9 @@ Exit codes: 1 if a runtime refused a model or did not survive it, else as of
     help="Install what probing these runtimes needs.",
 )
 @option("--yes", "-y", group=SETUP, is_flag=True, help="Agree to the download and its licenses.")
-@option("--list", "as_list", group=SETUP, is_flag=True, help="List what can be installed, and is.")
+@option(
+    "--list", "as_list", group=SETUP, is_flag=True, help="List what is installed, and what can be."
+)
 @option(
     "--remove",
     group=SETUP,
@@ -101,7 +103,7 @@ def command(models: tuple[Place, ...], **given: Any) -> int:
     """Test models with a real compiler or runtime.
 
     It runs in a separate process with time and memory limits. TensorRT for RTX needs no GPU.
-    Of addresses, such as s3://bucket/model.onnx, it gets copies of up to --max-fetch.
+    Remote models, such as s3://bucket/model.onnx, are downloaded up to --max-fetch.
     """
     if given["setup"] or given["as_list"] or given["remove"]:
         return _manage(models, given)

@@ -44,7 +44,7 @@ report_option = option(
     "--probe-report",
     group=PROBING,
     metavar="FILE",
-    help="Write how far rules and runtime agree; '-' is standard output.",
+    help="Write how well rules and runtime agree; '-' is standard output.",
 )
 
 

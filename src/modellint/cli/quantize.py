@@ -77,27 +77,27 @@ Exit codes:
     group=HOW,
     multiple=True,
     metavar="NODE",
-    help="Leave this layer in float; repeatable.",
+    help="Keep this layer in float; repeatable.",
 )
 @option(
     "--calibration",
     group=HOW,
     type=click.Choice(list(METHODS)),
     default="minmax",
-    help="Choice of ranges from calibration.  [default: minmax]",
+    help="Method for choosing ranges.  [default: minmax]",
 )
 @option(
     "--reduce-range",
     group=HOW,
     is_flag=True,
-    help="Weights of 7 bits, for x86 CPUs without VNNI.",
+    help="Use 7-bit weights, for x86 CPUs without VNNI.",
 )
 @input_options
 @option(
     "--calibrate",
     group=DATA,
     type=click.Choice(["random"]),
-    help="Calibrate on random inputs: the scales mean nothing.",
+    help="Calibrate on random inputs; the scales are then meaningless.",
 )
 @option("--json", "as_json", group=OUTPUT, is_flag=True, help="Print JSON.")
 @option("--force", group=OUTPUT, is_flag=True, help="Overwrite files.")
@@ -200,7 +200,7 @@ def _feeds(model: Model, recipe: Recipe, given: dict[str, Any]) -> tuple[list[Ar
     if recipe.calibrates and given["calibrate"] is None:
         raise UsageError(
             f"{recipe.name} needs inputs to calibrate on: --data PATH, "
-            "or --calibrate random for scales that mean nothing"
+            "or --calibrate random, whose scales are meaningless"
         )
     try:
         return [made_up(model, given["seed"] + n) for n in range(MADE_UP)], "random inputs"

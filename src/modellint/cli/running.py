@@ -29,7 +29,7 @@ _OPTIONS = (
         group=DATA,
         type=click.IntRange(min=1),
         default=128,
-        help="Inputs to read at most.  [default: 128]",
+        help="Maximum number of inputs to read.  [default: 128]",
     ),
     option(
         "--normalize",
@@ -59,7 +59,7 @@ fix_data_option = option(
     group=FIXING,
     metavar="PATH",
     type=click.Path(path_type=Path, exists=True),
-    help="Inputs to prove fixes with, besides random ones: npz, npy, or a folder.",
+    help="Inputs to prove fixes with, in addition to random ones: npz, npy, or a folder.",
 )
 
 

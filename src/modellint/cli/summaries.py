@@ -93,7 +93,7 @@ class SummaryEndpoint:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             raise UsageError(f"{URL}: not an address such as https://host/v1")
         if key and parts.scheme == "http" and parts.hostname not in _LOCAL:
-            raise UsageError(f"{URL}: a key is only sent over https, or to this machine")
+            raise UsageError(f"{URL}: the key is only sent over https, or to this machine")
         return cls(url, model, key or None)
 
 
@@ -146,7 +146,7 @@ def _answer(endpoint: SummaryEndpoint, facts: Mapping[str, Any], *, verbose: boo
         from modellint.base.text import brief
 
         why = errors[0] if errors else f"no answer within {SECONDS:g} s"
-        note(f"the summary is by template: {brief(why)}")
+        note(f"using the template for the summary: {brief(why)}")
     return None
 
 
@@ -177,12 +177,12 @@ def _post(endpoint: SummaryEndpoint, facts: Mapping[str, Any]) -> bytes:
         connection.request("POST", path, dumps(body).encode(), headers)
         answer = connection.getresponse()
         if answer.status != 200:
-            raise ValueError(f"{parts.hostname} answers with status {answer.status}")
+            raise ValueError(f"{parts.hostname} answered with status {answer.status}")
         content = answer.read(MOST_BYTES + 1)
     finally:
         connection.close()
     if len(content) > MOST_BYTES:
-        raise ValueError(f"{parts.hostname} answers with more than {MOST_BYTES:,} bytes")
+        raise ValueError(f"{parts.hostname} answered with more than {MOST_BYTES:,} bytes")
     return content
 
 
@@ -193,7 +193,7 @@ def _paragraph(body: bytes) -> str:
     try:
         content = json.loads(body)["choices"][0]["message"]["content"]
     except (ValueError, LookupError, TypeError, RecursionError):
-        raise ValueError("the answer is not one of a chat") from None
+        raise ValueError("the answer is not a chat completion") from None
     if not isinstance(content, str):
         raise ValueError("the answer is not a text")
     text = clean(" ".join(content.split()))

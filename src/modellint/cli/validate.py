@@ -22,7 +22,7 @@ EPILOG = """Examples:
   modellint validate runs/ --target a10 --models models/ --max-mape 15   for CI
 
 Exit codes:
-  0  within --max-mape    1  further off    2  usage error
+  0  within --max-mape    1  beyond it    2  usage error
 """
 
 
@@ -48,7 +48,7 @@ Exit codes:
     "--max-mape",
     group=LIMITS,
     metavar="PERCENT",
-    help="Mean error from which the exit code is 1: 15.",
+    help="Exit with 1 if the mean error is larger (example: 15).",
 )
 @option("--json", "as_json", group=OUTPUT, is_flag=True, help="Print JSON.")
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
@@ -79,5 +79,5 @@ def command(runs: tuple[Path, ...], **given: Any) -> int:
     if limit is None:
         return DONE
     if mape is None:
-        raise UsageError("none of the runs has an estimate: are their models among --models?")
+        raise UsageError("no run could be estimated; are their models among --models?")
     return WRONG if mape > limit else DONE

@@ -59,7 +59,7 @@ def write_graph(files: Sequence[Any], target: Path, *, force: bool) -> int:
         more = f" and {len(others)} more" if others else ""
         note(f"64-bit integers are computed in 32 bits: '{first}'{more}")
     if graph.obstacles:
-        note(f"this cannot be a part of it:{_listed(graph)}")
+        note(f"not convertible:{_listed(graph)}")
     return 0
 
 

@@ -296,7 +296,7 @@ class Settings:
         metadata=about(
             "Whether attention keeps its scores on chip, where the runtime has the choice.",
             "false",
-            option=CommandOption(LANGUAGE, "Keep attention's scores on chip, or not."),
+            option=CommandOption(LANGUAGE, "Use flash attention, or not."),
         ),
     )
     devices: int = field(
@@ -412,7 +412,7 @@ class Settings:
             "Let `--fix` carry out what is exact on this model alone, or changes numbers, as well.",
             "true",
             option=CommandOption(
-                FIXING, "Also fix what is exact on this model alone, or changes numbers."
+                FIXING, "Also apply fixes that are exact only for this model, or change values."
             ),
         ),
     )
@@ -477,7 +477,7 @@ class Settings:
             "Seconds that a server may take to answer, for models that are named by their address.",
             "10.0",
             option=CommandOption(
-                FILES, "Time that a server may take to answer.  [default: 30]", "SECONDS"
+                FILES, "Time limit for a server's answer.  [default: 30]", "SECONDS"
             ),
         ),
     )
@@ -583,7 +583,7 @@ class Settings:
         metadata=about(
             "Folder in which to keep engines that probes build.",
             '"engines"',
-            option=CommandOption(PROBING, "Keep the engines here.", "DIR"),
+            option=CommandOption(PROBING, "Save the built engines here.", "DIR"),
         ),
     )
 
@@ -618,7 +618,7 @@ class Settings:
             "the rest.",
             "50",
             option=CommandOption(
-                OUTPUT, "List so many findings of a rule and file.  [default: 1000]", "N"
+                OUTPUT, "List at most N findings per rule and file.  [default: 1000]", "N"
             ),
         ),
     )

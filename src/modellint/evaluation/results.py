@@ -86,12 +86,10 @@ def read_evaluation(path: Path) -> Evaluation:
         text = read_text(path, MOST_BYTES)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a text"
-        raise UsageError(f"{path}: cannot be read as results of an evaluation: {reason}") from None
+        raise UsageError(f"{path}: cannot be read as evaluation results: {reason}") from None
     found = _table(text) if path.suffix.lower() == ".csv" else _json(text)
     if found is None or not found.metrics:
-        raise UsageError(
-            f"{path}: contains no results of an evaluation, such as {{'accuracy': 0.9}}"
-        )
+        raise UsageError(f"{path}: contains no evaluation results, such as {{'accuracy': 0.9}}")
     return Evaluation(str(path), found.tool, found.metrics[:MOST_METRICS], found.note)
 
 

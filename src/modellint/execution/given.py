@@ -200,7 +200,7 @@ class InputReader:
                 "position_ids": list(range(length)),
             }
             if value.name not in rows:
-                raise UsageError(f"{path}: text does not tell the input {value.name!r}")
+                raise UsageError(f"{path}: text cannot be matched to an input: {value.name!r}")
             batch = shape[0] if isinstance(shape[0], int) else 1
             feed[value.name] = np.asarray([rows[value.name]] * batch)
         return feed

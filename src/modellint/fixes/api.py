@@ -30,7 +30,9 @@ def resolve_fixer(rule: Rule) -> Fixer | None:
     if ":" not in name:
         module = f"modellint.fixes.{module}"
     elif rule.path is None or not is_trusted(rule.path):
-        raise UsageError(f"rule {rule.code}: fix {name!r} of a rule that is not a plugin's")
+        raise UsageError(
+            f"rule {rule.code}: fix {name!r} of a rule that does not come from a plugin"
+        )
     try:
         fixer: Fixer = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:

@@ -83,7 +83,7 @@ class _StoredFolder:
         url = parsed(address)
         if url.kind != "store":
             raise UsageError(
-                f"{url.shown_whole}: results are kept in a folder here, or in s3://, gs:// or az://"
+                f"{url.shown_whole}: results go to a local folder, or to s3://, gs:// or az://"
             )
         top = url.inside() if url.name else url
         self.shown = top.shown

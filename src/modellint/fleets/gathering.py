@@ -43,7 +43,7 @@ def gather(paths: Sequence[Path], command_line: CommandLine) -> FleetFiles:
     records = plan_files(discovery.files, {}, configs)
     plans = list({id(record.plan): record.plan for record in records}.values())
     if any(plan.probe is not None or plan.profile is not None for plan in plans):
-        raise UsageError("fleets neither probe nor read profiles: use 'modellint check'")
+        raise UsageError("fleet neither probes nor reads profiles; use 'modellint check'")
     setups = list(dict.fromkeys(record.setup for record in records))
     baselines = {setup: baseline_file(setup.config, command_line) for setup in setups}
     policies = [_policy(setup, baselines[setup]) for setup in setups]

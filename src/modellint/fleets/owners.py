@@ -68,7 +68,7 @@ def read_owners(path: Path) -> Owners:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} does not say who owns what: {error}") from None
+        raise UsageError(f"{path} is not a valid owners file: {error}") from None
 
 
 def _of_lines(text: str) -> Iterator[Owned]:

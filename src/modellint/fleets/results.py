@@ -178,7 +178,7 @@ def begin(folder: ResultsFolder, run: FleetRun, *, resume: bool) -> Results:
             )
         if (earlier.key, earlier.format) != (run.key, run.format):
             raise UsageError(
-                f"{folder.shown} holds a run with other settings, format or version of modellint, "
+                f"{folder.shown} holds a run with different settings, format or modellint version, "
                 "which cannot be continued; name another folder"
             )
         return Results(folder, replace(run, started=earlier.started, seconds=earlier.seconds))
@@ -196,7 +196,7 @@ def write_run(folder: ResultsFolder, run: FleetRun) -> None:
 def read_run(folder: ResultsFolder) -> FleetRun:
     run = _earlier(folder)
     if run is None:
-        raise UsageError(f"{folder.shown} holds no results of 'modellint fleet'")
+        raise UsageError(f"{folder.shown} contains no results of 'modellint fleet'")
     return run
 
 

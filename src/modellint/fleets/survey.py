@@ -47,7 +47,7 @@ def survey(
 ) -> Survey:
     """Sum up a run by rule, team, owner or target."""
     if by in ("team", "owner") and owners is None:
-        raise UsageError(f"who owns what is not known: --by {by} needs --owners FILE")
+        raise UsageError(f"--by {by} needs --owners FILE")
     whose = owners or Owners()
     compares = against is not None
     now = _read(results, by, whose, compares=compares)

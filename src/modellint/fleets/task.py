@@ -124,13 +124,13 @@ def _unpacked(orders: Orders) -> tuple[tuple[Plan, ...], tuple[Policy, ...]]:
     host = socket.gethostname()
     if orders.version != __version__:
         raise UsageError(
-            f"the worker on {host} has modellint {__version__}, and this run is of "
+            f"the worker on {host} has modellint {__version__}, but this run uses "
             f"{orders.version}; install the same version everywhere"
         )
     if orders.landmark and not os.path.lexists(orders.landmark):
         raise UsageError(
-            f"the worker on {host} does not see {orders.landmark}; models must lie where every "
-            "worker finds them"
+            f"the worker on {host} does not see {orders.landmark}; models must be in a place "
+            "that every worker can read"
         )
     plans, policies, folders = pickle.loads(zlib.decompress(orders.packed))
     _adopt(folders)

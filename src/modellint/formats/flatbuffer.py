@@ -51,7 +51,7 @@ class Flatbuffer:
         self._left -= length
         if self._left < 0:
             raise MalformedError(
-                "corrupt", "it has more tables and lists than a file of its size can hold"
+                "corrupt", "it has more tables and lists than a file of its size can contain"
             )
 
     def read(self, offset: int, length: int) -> bytes:

@@ -159,7 +159,7 @@ def chunks_of(
     width, start = (4, at + 11) if is_old else (file.number(at + 4, "B"), at + 5)
     sizes = tuple(file.wide(start + width * axis, min(width, 8)) for axis in range(rank))
     if rank != len(shape) + 1 or min(sizes) < 1 or prod(sizes) > LARGEST_CHUNK:
-        raise MalformedError("corrupt", "an HDF5 dataset in chunks of a size that none has")
+        raise MalformedError("corrupt", "an HDF5 dataset with an impossible chunk size")
     if is_old:
         index: Iterator[Chunk] | None = _old_tree(file, file.number(at + 3, "Q"), rank)
     else:
@@ -301,7 +301,7 @@ def _child_widths(node: int, record: int, depth: int) -> list[tuple[int, int]]:
     A count is as wide as the most records that a child can have, the total of a subtree likewise.
     """
     if record < 1 or node < 16 or depth > 32:
-        raise MalformedError("corrupt", "an HDF5 tree of sizes that none has")
+        raise MalformedError("corrupt", "an HDF5 tree with impossible sizes")
     most = total = max(0, (node - 10) // record)
     widths = [(0, 0)]
     first = _bytes_for(most)

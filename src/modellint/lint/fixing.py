@@ -63,7 +63,7 @@ def fix_one(
     shown_as = {path: shown} if shown is not None else {}
     records = plan_files(discover([path], configs).files, shown_as, configs)
     if len(records) != 1:
-        raise UsageError(f"{path}: {len(records)} models, where one is needed")
+        raise UsageError(f"{path}: {len(records)} models; expected one")
     (record,) = records
     wanted = wanted_by(record.setup.config.settings)
     with no_garbage_collection():

@@ -59,7 +59,7 @@ def inspect(arguments: Arguments) -> Answer:
     line = _line(arguments, *DEPLOYMENT)
     models = _served(arguments["path"], line).models
     if len(models) != 1:
-        raise UsageError(f"{len(models)} models, where one is needed")
+        raise UsageError(f"{len(models)} models; expected one")
     inspection, _ = look_at(models[0], line)
     page = io.StringIO()
     write(inspection, page, Options(color="never", width=WIDTH))

@@ -54,16 +54,14 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
         serving=_serving(config),
     )
     if settings.dla and not any(target.dla_cores for target in targets):
-        raise config.mistake(
-            ("dla",), "none of the targets has a DLA (example: jetson-agx-orin-64gb)"
-        )
+        raise config.mistake(("dla",), "no target has a DLA (example: jetson-agx-orin-64gb)")
     each = [
         replace(common, target=target, runtime=runtime or target.default_runtime)
         for target in targets
     ] or [common]
     named = {deployment.runtime for deployment in each}
     if version is not None and (len(named) > 1 or None in named):
-        raise config.mistake(("runtime-version",), "name the runtime that it is a version of")
+        raise config.mistake(("runtime-version",), "give the runtime that this is a version of")
     origins = _origins(config, version)
     return tuple(_completed(deployment, version, origins) for deployment in each)
 

@@ -173,7 +173,7 @@ def require(name: str, pythons: Mapping[str, str] = NONE_NAMED) -> None:
     if name == AUTO:
         if not any(backend_of(each, pythons).installation for each in known):
             ways = ", ".join(f"{each.install} for {each.title}" for each in known.values())
-            raise UsageError(f"no runtime is installed to probe with: {ways}")
+            raise UsageError(f"no runtime is installed for probing: {ways}")
         return
     _require_known(name, (AUTO, *known))
     backend = backend_of(name, pythons)

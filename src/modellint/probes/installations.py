@@ -121,7 +121,7 @@ def _asked(python: str, modules: Sequence[str], packages: Sequence[str], says: s
     except OSError as error:
         raise UsageError(f"{says}: cannot run {python}: {error.strerror}") from None
     except (ValueError, TypeError, subprocess.TimeoutExpired):
-        raise UsageError(f"{says}: {python} is not a Python interpreter that works") from None
+        raise UsageError(f"{says}: {python} is not a working Python interpreter") from None
     return Installation(python, str(module), str(version))
 
 

@@ -81,7 +81,7 @@ def setup_of(name: str) -> EnvironmentSetup:
         name = backend.probe.shares
     if name not in known:
         hint = did_you_mean(name, known, f"choose from {', '.join(known)}")
-        raise UsageError(f"nothing can be set up for {name!r}; {hint}")
+        raise UsageError(f"no setup for {name!r}; {hint}")
     return known[name]
 
 
@@ -128,7 +128,7 @@ def _begin(setup: EnvironmentSetup, say: Say) -> None:
         base = base_python(setup)
         if base is None:
             versions = ", ".join(setup.environment.pythons)
-            raise SetupFailed(f"{setup.title} needs one of Python {versions}, and none is in PATH")
+            raise SetupFailed(f"{setup.title} needs one of Python {versions}, but none is on PATH")
         say("making a virtual environment")
         _run([base, "-I", "-m", "venv", str(setup.draft)], setup)
     replace_file(setup.draft / BEGUN, setup.pins.encode())
@@ -141,7 +141,7 @@ def _alone(setup: EnvironmentSetup) -> Iterator[None]:
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not is_private(root.stat()):
-            raise SetupFailed(f"others can write to {root}, so what is in it is not run")
+            raise SetupFailed(f"other users can write to {root}, so nothing in it is run")
         lock = os.open(root / f"{setup.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SetupFailed(f"cannot write to {root}: {error.strerror}") from None

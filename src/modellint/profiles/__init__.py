@@ -36,7 +36,7 @@ def read_run(paths: Sequence[Path]) -> MeasuredRun:
     run = _checked(joined(parts) if len(parts) > 1 else parts[0].run, paths[0])
     if run.times is None and not run.layers:
         names = ", ".join(map(str, paths))
-        raise UsageError(f"{names}: no times; name the file with the times of layers as well")
+        raise UsageError(f"{names}: no times; also give the file with the layer times")
     return run
 
 
@@ -125,7 +125,7 @@ def _from_text(path: Path, text: str) -> RunPart:
         part = read(table, path)
         if part is not None:
             return part
-    raise ValueError(f"none of the profiles that can be read: {FORMATS}")
+    raise ValueError(f"not a supported profile: {FORMATS}")
 
 
 def _readers() -> tuple[Callable[[Any, Path], RunPart | None], ...]:
@@ -142,7 +142,7 @@ def _from_lines(path: Path, text: str) -> RunPart:
         part = read(text, path)
         if part is not None:
             return part
-    raise ValueError(f"none of the profiles that can be read: {FORMATS}")
+    raise ValueError(f"not a supported profile: {FORMATS}")
 
 
 def _head(path: Path) -> bytes:

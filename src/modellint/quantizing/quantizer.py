@@ -63,7 +63,7 @@ class Order:
 def quantize(order: Order, out: Path, tell: Tell = lambda _: None) -> Quantized:
     """Quantize a model and write the result; raise QuantizationError if that is impossible."""
     if order.model.format not in ("onnx", "onnx-text"):
-        raise UsageError(f"{order.model.path}: ONNX Runtime's quantizer reads ONNX models only")
+        raise UsageError(f"{order.model.path}: ONNX Runtime's quantizer only reads ONNX models")
     with temporary_folder() as folder:
         return _Work(order, folder, out.name, tell).result(out)
 
@@ -112,7 +112,7 @@ class _Work:
             raise QuantizationError(
                 nothing_quantized(self.order.recipe, [op.node for op in layers])
                 if not excluded
-                else "all layers would have to stay in float"
+                else "every layer would have to stay in float"
             )
         old, new = _bytes(self.order.model.path), _bytes(self.file)
         _move(self.file, out)

@@ -99,11 +99,11 @@ class OtherFolder:
             raise FetchError(REMOVED) from None
         traffic.add(nbytes=len(data))
         if len(data) != stop - start:
-            raise FetchError("the server sends other bytes than it was asked for")
+            raise FetchError("the server sends different bytes than requested")
         return data
 
     def download(self, entry: RemoteFile, file: BinaryIO, traffic: Traffic) -> None:
-        raise FetchError("the server sends whole files only")
+        raise FetchError("the server only sends complete files")
 
     def close(self) -> None:
         self._opened = None
@@ -145,7 +145,7 @@ def _known(scheme: str) -> None:
 def _file(name: str, told: dict[str, Any]) -> RemoteFile:
     size = told.get("size")
     if not isinstance(size, int) or size < 0:
-        return RemoteFile(name, 1, trouble="the server does not tell the size of the file")
+        return RemoteFile(name, 1, trouble="the server does not state the file size")
     tag = next((told[each] for each in _TAGS if told.get(each)), "")
     return RemoteFile(name, size, _text(tag))
 

@@ -30,7 +30,7 @@ class HubFolder(WebFolder):
     def __init__(self, top: str, seconds: float = 30.0) -> None:
         found = _PLACE.fullmatch(top)
         if found is None:
-            raise UsageError(f"{top}: an address of a hub is hf://OWNER/MODEL[@REVISION][/FOLDER]")
+            raise UsageError(f"{top}: a hub URL has the form hf://OWNER/MODEL[@REVISION][/FOLDER]")
         self._repository, self._revision = found[1], found[2] or MAIN
         self._folder = (found[3] or "").strip("/")
         self._commit = ""
@@ -64,7 +64,7 @@ class HubFolder(WebFolder):
             told = self._told(f"{self._api}/revision/{revision}", traffic)[0]
             commit = told.get("sha") if isinstance(told, dict) else None
             if not isinstance(commit, str) or not re.fullmatch(r"[0-9a-f]{8,64}", commit):
-                raise FetchError("the hub does not tell the commit")
+                raise FetchError("the hub does not report the commit")
             self._commit = commit
 
     def _address(self, name: str) -> str:
@@ -81,13 +81,13 @@ class HubFolder(WebFolder):
     def _told(self, url: str, traffic: Traffic) -> tuple[Any, str]:
         with self._asked_at("GET", url, {}, traffic) as answer:
             if answer.status != 200:
-                raise FetchError("the hub knows no such model or revision, or it is private")
+                raise FetchError("the hub has no such model or revision, or it is private")
             content = answer.whole(MOST_JSON)
             traffic.add(nbytes=len(content))
             following = _NEXT.search(answer.headers.get("Link", ""))
         moved = urljoin(url, following[1]) if following is not None else ""
         if moved and not moved.startswith(f"{self._hub}/"):
-            raise FetchError("the hub continues its list elsewhere")
+            raise FetchError("the hub's file list continues on another server")
         try:
             return json.loads(content), moved
         except (ValueError, RecursionError) as error:
@@ -103,7 +103,7 @@ def _file(entry: Mapping[str, Any], start: int) -> RemoteFile:
     tag = lfs.get("oid") if isinstance(lfs, dict) else entry.get("oid")
     size, name = entry.get("size"), entry.get("path")
     if not isinstance(size, int) or size < 0 or not isinstance(name, str):
-        raise FetchError("the hub does not tell the sizes of files")
+        raise FetchError("the hub does not report file sizes")
     return RemoteFile(name[start:], size, str(tag or ""))
 
 

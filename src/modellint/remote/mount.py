@@ -232,7 +232,7 @@ class Mount:
         if needed > self._limits.most - self._traffic.nbytes:
             most = format_bytes(self._limits.most)
             raise FetchError(
-                f"a runtime needs all {format_bytes(needed)} of it, and --max-fetch allows {most}"
+                f"a runtime needs all {format_bytes(needed)} of it, but --max-fetch allows {most}"
             )
 
     def trouble(self, path: Path) -> str:
@@ -351,7 +351,7 @@ class Mount:
             size = format_bytes(entry.size)
             most = format_bytes(self._limits.most)
             raise self._troubled(
-                f"its server sends whole files only, and {size} are more than {most} (--max-fetch)"
+                f"its server only sends complete files, and {size} exceed {most} (--max-fetch)"
             )
         path = Path(self.folder, entry.name)
         try:

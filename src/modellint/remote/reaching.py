@@ -65,7 +65,7 @@ def _local(url: Url) -> Path:
     place = url.top.partition("://")[2]
     server, slash, path = f"{place}/{url.name}".rstrip("/").partition("/")
     if server not in ("", "localhost"):
-        raise UsageError(f"{url.shown_whole}: a file's address names no server")
+        raise UsageError(f"{url.shown_whole}: a file URL must not name a server")
     return Path(url2pathname(slash + path))
 
 

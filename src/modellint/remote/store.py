@@ -146,11 +146,11 @@ class StoreFolder:
             data: bytes = got.bytes().to_bytes()
         traffic.add(nbytes=len(data))
         if len(data) != stop - start:
-            raise FetchError("the store sends other bytes than it was asked for")
+            raise FetchError("the store sends different bytes than requested")
         return data
 
     def download(self, entry: RemoteFile, file: BinaryIO, traffic: Traffic) -> None:
-        raise FetchError("the store sends whole objects only")
+        raise FetchError("the store only sends complete objects")
 
     def write(self, name: str, data: bytes) -> None:
         """Put an object into its place. Raises FetchError."""

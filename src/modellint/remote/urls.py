@@ -56,12 +56,12 @@ def parsed(text: str) -> Url:
     scheme = text.partition("://")[0].lower()
     kind = KINDS.get(scheme, "other")
     if any(ord(sign) < 32 for sign in text) or (kind == "web" and " " in text):
-        raise UsageError("an address contains no control characters, and on the web no blanks")
+        raise UsageError("a URL cannot contain control characters or, for http, spaces")
     if kind == "web":
         return _on_web(scheme, text)
     rest = text.split("://", 1)[1].rstrip("/")
     if not rest:
-        raise UsageError(f"{text}: an address names a bucket or a server")
+        raise UsageError(f"{text}: a URL needs a bucket or a server")
     folder, _, name = rest.rpartition("/")
     top_parts = _BUCKETS.get(scheme, 1)
     if text.endswith("/") or rest.count("/") < top_parts:
@@ -75,10 +75,10 @@ def _on_web(scheme: str, text: str) -> Url:
         server = parts.hostname
         _ = parts.port
     except ValueError as error:
-        raise UsageError(f"not an address: {error}") from None
+        raise UsageError(f"not a URL: {error}") from None
     folder, _, name = parts.path.rpartition("/")
     if not server:
-        raise UsageError("an address of the web names a server")
+        raise UsageError("a web URL needs a server")
     if not name:
         raise UsageError(
             f"{scheme}://{_public(parts.netloc)}{parts.path}: a web server does not tell what is "

@@ -102,14 +102,14 @@ class WebFolder:
             if answer.status == 206:
                 start, stop, size = _range(answer)
                 if start != 0:
-                    raise FetchError("the server sends other bytes than it was asked for")
+                    raise FetchError("the server sends different bytes than requested")
                 first = self._body(answer, stop, traffic)
                 return RemoteFile(name, size, answer.tag, first)
             size = _size(answer)
             return RemoteFile(name, size, answer.tag, in_ranges=not head)
 
     def files(self, traffic: Traffic) -> Sequence[RemoteFile]:
-        raise FetchError("a web server does not tell what is in a folder; name a file")
+        raise FetchError("a web server cannot list a folder; name a file")
 
     def read(self, entry: RemoteFile, start: int, stop: int, traffic: Traffic) -> bytes:
         wanted = {"Range": f"bytes={start}-{stop - 1}"}
@@ -121,14 +121,14 @@ class WebFolder:
             if answer.status in _GONE:
                 raise FetchError(REMOVED)
             if answer.status == _NO_SUCH_RANGE:
-                raise FetchError("the server has fewer bytes than it said")
+                raise FetchError("the server has fewer bytes than it announced")
             if answer.status == 200:
-                raise UnrangedError("the server sends whole files only")
+                raise UnrangedError("the server only sends complete files")
             told = _range(answer)
             if told[2] != entry.size:
                 raise FetchError(CHANGED)
             if told[:2] != (start, stop):
-                raise FetchError("the server sends other bytes than it was asked for")
+                raise FetchError("the server sends different bytes than requested")
             return self._body(answer, stop - start, traffic)
 
     def download(self, entry: RemoteFile, file: BinaryIO, traffic: Traffic) -> None:
@@ -150,13 +150,13 @@ class WebFolder:
         """Iterate over exactly that many bytes, however slowly they come."""
         stated = answer.length()
         if stated is not None and stated != length:
-            raise FetchError(f"the server announces {stated} bytes where {length} belong")
+            raise FetchError(f"the server announced {stated} bytes where {length} belong")
         deadline = answer.deadline + length / SLOWEST
         left = length
         while left:
             piece = answer.body.read1(min(left, PIECE))
             if not piece:
-                raise FetchError(f"the server ends its answer {left} bytes too early")
+                raise FetchError(f"the server's answer is {left} bytes too short")
             traffic.add(nbytes=len(piece))
             left -= len(piece)
             if time.monotonic() > deadline:
@@ -234,7 +234,7 @@ class WebFolder:
             moved = urljoin(url, answer.headers.get("Location") or "")
             scheme = urlsplit(moved).scheme
             if scheme not in ("http", "https") or (scheme, first.scheme) == ("http", "https"):
-                raise FetchError("the server redirects to an address that is not safe")
+                raise FetchError("the server redirects to an unsafe URL")
             url = moved
         raise FetchError(f"the server redirects more than {MOST_REDIRECTS} times")
 
@@ -360,24 +360,24 @@ def _accepted(answer: WebAnswer) -> WebAnswer:
         raise FetchError(f"the server denies access (status {answer.status})")
     if answer.status in (200, 206, _CHANGED, _NO_SUCH_RANGE) or answer.status in _GONE:
         return answer
-    raise FetchError(f"the server answers with status {answer.status}")
+    raise FetchError(f"the server answered with status {answer.status}")
 
 
 def _range(answer: WebAnswer) -> tuple[int, int, int]:
     """Return where the bytes of an answer begin and end, and the size of the file."""
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if found is None:
-        raise FetchError("the server does not tell which bytes it sends")
+        raise FetchError("the server does not state which bytes it sends")
     if found[1] is None:
         return 0, 0, int(found[3])
     start, stop, size = int(found[1]), int(found[2]) + 1, int(found[3])
     if not start < stop <= size:
-        raise FetchError("the server sends bytes that are not in the file")
+        raise FetchError("the server sends bytes beyond the file")
     return start, stop, size
 
 
 def _size(answer: WebAnswer) -> int:
     size = answer.length()
     if size is None:
-        raise FetchError("the server does not tell the size of the file")
+        raise FetchError("the server does not state the file size")
     return size

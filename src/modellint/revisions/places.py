@@ -78,7 +78,7 @@ class Stored:
 
     def _copy(self, name: str, entry: GitFile) -> Path:
         if leaves_lexically(name):
-            raise UsageError(f"{brief(name)!r}, a name in the git repository, leads out of it")
+            raise UsageError(f"{brief(name)!r}, a name in the git repository, points outside of it")
         size, content = self._objects.size_and_content(entry.object)
         self._require_space(size)
         path = self._folder / name
@@ -114,7 +114,7 @@ class Stored:
             room, needed = format_bytes(free), format_bytes(size)
             raise UsageError(
                 f"{self._folder.parent.parent} has room for {room}, but a file of the git "
-                f"repository needs {needed}; TMPDIR names another folder"
+                f"repository needs {needed}; set TMPDIR to another folder"
             )
 
 

@@ -224,7 +224,7 @@ def _content(answers: Any, size: int) -> Iterator[bytes]:
     while size:
         piece = answers.read(min(PIECE, size))
         if not piece:
-            raise UsageError("git ended while it was reading an object")
+            raise UsageError("git exited while reading an object")
         size -= len(piece)
         yield piece
     answers.read(1)  # the newline after it

@@ -88,7 +88,7 @@ def read_baseline(path: Path) -> Baseline:
         data = json.loads(read_text(path, MOST_JSON))
     except FileNotFoundError:
         raise UsageError(
-            f"baseline {path} does not exist; write it with: --baseline {path} --write-baseline"
+            f"baseline {path} does not exist; create it with: --baseline {path} --write-baseline"
         ) from None
     except OSError as error:
         raise UsageError(f"cannot read baseline {path}: {error.strerror}") from error

@@ -262,7 +262,7 @@ def rule_files(folder: Path) -> Iterator[Path]:
     """Iterate over rule files, including misnamed ones, which are errors."""
     for path in sorted(folder.glob("**/*.toml")):
         if leads_out(folder, path):
-            raise UsageError(f"{path} is a link that leads out of the folder of rules")
+            raise UsageError(f"{path} is a link that points outside the rule folder")
         if FILE_NAME.fullmatch(path.name) or "match" in _read_table(path):
             yield path
 
@@ -367,7 +367,7 @@ def _kept_rules(tables: Sequence[Mapping[str, Any]]) -> dict[str, Rule]:
     """Return the kept rules; raise ValueError unless they are those of the built-in files."""
     files = _built_in_files()
     if sorted(table["code"] for table in tables) != sorted(files):
-        raise ValueError("other rules than the built-in ones")
+        raise ValueError("rules other than the built-in ones")
     rules = {
         table["code"]: from_plain(Rule, {**table, "file": files[table["code"]]}) for table in tables
     }

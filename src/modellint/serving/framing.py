@@ -44,7 +44,7 @@ class HeaderFraming:
                 return None
             size += len(line)
             if size > LONGEST_HEADER or not line.endswith(b"\n"):
-                raise BrokenStreamError("a header is longer than any should be")
+                raise BrokenStreamError("a header is too long")
             if not line.strip():
                 break
             if found := _LENGTH.fullmatch(line):

@@ -34,7 +34,7 @@ def look_at(
 
     found = discover([path], Configs(line)).files
     if len(found) != 1:
-        raise UsageError(f"{path}: {len(found)} models, where one is needed")
+        raise UsageError(f"{path}: {len(found)} models; expected one")
     (file,) = found
     asking = asked(file.config, placement=placement, every_layer=drawn)
     shaped = deployments_for(file.place, file.config, asking.deployments)

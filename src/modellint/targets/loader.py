@@ -219,7 +219,7 @@ def _index(extra_dirs: Sequence[Path]) -> _Index:
         for path in _files(folder) if folder in extra_dirs else _built_in_files(folder):
             target_id = path.stem
             if folder in extra_dirs and path.is_symlink() and leads_out(folder, path):
-                raise TargetFileError(f"{path} is a link that leads out of the folder of targets")
+                raise TargetFileError(f"{path} is a link that points outside the target folder")
             if not _ID.fullmatch(target_id) or target_id in (ALL, HOST):
                 raise TargetFileError(
                     f"{path}: invalid target id {target_id!r}; "

@@ -23,7 +23,7 @@ def write_module(graph: MLGraph, path: Path, title: str, *, replaces: bool = Fal
     """
     weights = path.with_suffix(".bin")
     if weights.exists() and not path.exists() and not replaces:
-        raise UsageError(f"{weights} is in the place of the weights; {TO_OVERWRITE}")
+        raise UsageError(f"{weights} is already at the path of the weights; {TO_OVERWRITE}")
     replace_with(weights, lambda draft: _write_weights(graph, draft))
     text = module(graph, title, path.name, weights.name, __version__)
     replace_with(path, lambda draft: draft.write_text(text, encoding="utf-8"))

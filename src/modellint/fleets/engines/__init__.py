@@ -17,7 +17,9 @@ def make_engine(text: str, processes: int | None) -> FleetEngine:
 
         return ExecutorEngine(processes=processes)
     if processes is not None and scheme in SCHEMES:
-        raise UsageError(f"--jobs is for the engine 'local'; {scheme} has the workers that it has")
+        raise UsageError(
+            f"--jobs applies only to the engine 'local'; {scheme} manages its own workers"
+        )
     if scheme == "dask" and address:
         from modellint.fleets.engines.dask import DaskEngine
 

@@ -24,7 +24,7 @@ class DaskEngine:
         try:
             self._client: Any = self._distributed.Client(f"tcp://{address}", timeout=TIMEOUT)
         except (OSError, ValueError) as error:
-            raise UsageError(f"no scheduler of Dask answers at {address}: {error}") from None
+            raise UsageError(f"no Dask scheduler answers at {address}: {error}") from None
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         self.slots = sum(each["nthreads"] for each in workers)
         if not self.slots:

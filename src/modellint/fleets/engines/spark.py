@@ -32,7 +32,7 @@ class SparkEngine:
             self._session: Any = builder.getOrCreate()
         except Exception as error:  # of Java, whose classes are made while it runs
             first = str(error).strip().partition("\n")[0]
-            raise UsageError(f"no session of Spark could be started: {first}") from None
+            raise UsageError(f"no Spark session could be started: {first}") from None
         self._context: Any = self._session.sparkContext
         self.slots = int(self._context.defaultParallelism)
         self._threads = ThreadPoolExecutor(2 * self.slots, "modellint-spark")

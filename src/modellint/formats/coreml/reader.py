@@ -167,7 +167,7 @@ class _ModelReader:
         number = next((field for field in message.fields if field in KINDS), None)
         content = message.message(number) if number is not None else None
         if number is None or content is None:
-            raise MalformedError("corrupt", "a model of no known kind")
+            raise MalformedError("corrupt", "a model of unknown kind")
         description = message.message(DESCRIPTION)
         inputs, outputs, states = (
             tuple(map(feature, description.messages(field))) if description is not None else ()

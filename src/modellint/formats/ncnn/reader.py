@@ -57,7 +57,7 @@ def _fill(model: Model, lines: list[str]) -> None:
         raise MalformedError("corrupt", "its second line has no numbers of layers and blobs")
     layers, blobs = map(int, counts)
     if layers <= 0 or blobs <= 0:
-        raise MalformedError("corrupt", f"it states {layers} layers and {blobs} blobs")
+        raise MalformedError("corrupt", f"it declares {layers} layers and {blobs} blobs")
     stated = [line for line in lines[2:] if line.strip()]
     if len(stated) < layers:
         detail = f"it states {layers} layers, and has {len(stated)}"

@@ -20,7 +20,7 @@ MOST_ENTRIES = 1 << 20
 def read_table(source: Source) -> Iterator[tuple[bytes, bytes]]:
     """Iterate over keys and values. Raises MalformedError."""
     if source.size < FOOTER or source.number(source.size - 8, "<Q") != MAGIC:
-        raise MalformedError("corrupt", "the index of variables does not end as one")
+        raise MalformedError("corrupt", "the index of variables has no valid end")
     footer = source.read(source.size - FOOTER, FOOTER - 8)
     at = 0
     for _ in range(2):  # the place of another index, which nothing uses, is first

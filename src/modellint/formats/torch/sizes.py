@@ -36,7 +36,7 @@ def _ceiling(left: Fraction, right: Fraction) -> Fraction:
 
 def _power(base: Fraction, exponent: Fraction) -> Fraction:
     if exponent.denominator != 1 or abs(exponent) > MOST_POWER:
-        raise ValueError("a power that no size is")
+        raise ValueError("a size with an impossible power")
     return Fraction(base**exponent.numerator)
 
 

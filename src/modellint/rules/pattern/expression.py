@@ -228,7 +228,7 @@ class _ExpressionCompiler:
             raise self._error("only one 'for' over one variable can be used here", node)
         name = loop.target.id
         if name in self.items | self.variables or name in CONSTANTS:
-            raise self._error(f"{name!r} is already in use: choose another name", loop.target)
+            raise self._error(f"{name!r} is already in use; choose another name", loop.target)
         whole = self._compile(loop.iter)
         self.items.add(name)
         item = self._compile(node.elt)
@@ -355,7 +355,7 @@ def _calculate(scope: Scope, calculate: Callable[[Any, Any], Any], left: Any, ri
 
 def _check_bits(number: Any, exponent: Any = 1) -> None:
     if isinstance(number, int) and number.bit_length() * exponent > LARGEST_BITS:
-        raise WorkLimitError(f"it calculates with numbers of more than {LARGEST_BITS:,} bits")
+        raise WorkLimitError(f"its numbers have more than {LARGEST_BITS:,} bits")
 
 
 def _ordered(test: Callable[[Any, Any], bool]) -> Test:

@@ -30,7 +30,7 @@ class Budget:
     def spend(self, steps: int) -> None:
         self.left -= steps
         if self.left < 0:
-            raise WorkLimitError("its expressions take too many steps")
+            raise WorkLimitError("its expressions need too many steps")
 
 
 class Environment(Protocol):

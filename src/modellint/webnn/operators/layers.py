@@ -133,9 +133,9 @@ _GLOBAL = {
 @handles(*_POOLS)
 def _pool(c: WebConverter, node: Node) -> None:
     if c.is_used(node, 1):
-        raise CannotError("WebNN does not return the places of maxima")
+        raise CannotError("WebNN does not return the indices of maxima")
     if node.op_type == "LpPool" and node.get_int("p", 2) != 2:
-        raise CannotError("WebNN pools with p = 2 only")
+        raise CannotError("WebNN only pools with p = 2")
     flat = c.input(node, 0).rank == 3
     x = _two_dims(c, c.input(node, 0))
     if x.dtype in ("int8", "uint8"):  # their maxima are the same as floats
@@ -184,7 +184,7 @@ def _reaching_further(
 @handles(*_GLOBAL)
 def _global(c: WebConverter, node: Node) -> None:
     if node.op_type == "GlobalLpPool" and node.get_int("p", 2) != 2:
-        raise CannotError("WebNN pools with p = 2 only")
+        raise CannotError("WebNN only pools with p = 2")
     x = c.input(node, 0)
     axes = list(range(2, x.rank))
     found = c.call(_GLOBAL[node.op_type], input=x, axes=axes, keepDimensions=True)

@@ -119,7 +119,7 @@ def _group(c: WebConverter, node: Node) -> None:
     if scale.shape == (channels,):
         scale, bias = c.reshape(scale, spread), c.reshape(bias, spread)
     else:
-        raise CannotError("its scale is one for each group", "Convert it to opset 21.")
+        raise CannotError("it has one scale per group", "Convert it to opset 21.")
     c.set(node.output(), c.binary("add", c.binary("mul", found, scale), bias))
 
 

@@ -65,7 +65,7 @@ def _of_a(c: WebConverter, node: Node) -> None:
 @handles("IsInf")
 def _is_inf(c: WebConverter, node: Node) -> None:
     if not node.get_int("detect_negative", 1) or not node.get_int("detect_positive", 1):
-        raise CannotError("it detects infinity of one sign only")
+        raise CannotError("it detects infinity of only one sign")
     c.set(node.output(), c.call("isInfinite", a=c.input(node, 0)))
 
 
@@ -189,7 +189,7 @@ def _variadic(c: WebConverter, node: Node) -> None:
 def _mod(c: WebConverter, node: Node) -> None:
     a, b = c.input(node, 0), c.input(node, 1)
     if not a.dtype.startswith("float") or node.get_int("fmod", 0):
-        raise CannotError("it is not composed of WebNN's operators for integers or with fmod")
+        raise CannotError("it has no WebNN equivalent for integers or with fmod")
     whole = c.call("floor", input=c.binary("div", a, b))
     c.set(node.output(), c.binary("sub", a, c.binary("mul", whole, b)))
 

@@ -75,5 +75,5 @@ def _activations(node: Node, count: int) -> list[str] | None:
     names = [each for each in stated if isinstance(each, str)]
     first = names[:count]
     if any(name not in _ACTIVATIONS for name in first) or names != first * (len(names) // count):
-        raise CannotError(f"WebNN has not the activations {', '.join(names)}")
+        raise CannotError(f"WebNN does not have the activations {', '.join(names)}")
     return [_ACTIVATIONS[name] for name in first]

@@ -36,7 +36,7 @@ def _reduce(c: WebConverter, node: Node) -> None:
 @handles("ArgMax", "ArgMin")
 def _arg(c: WebConverter, node: Node) -> None:
     if node.get_int("select_last_index", 0):
-        raise CannotError("it selects the last of equal values")
+        raise CannotError("it selects the last of several equal values")
     x, method = c.input(node, 0), node.op_type.replace("Arg", "arg")
     wanted = "int64" if "int64" in c.limits.types(method, "output") else "int32"
     found = c.call(

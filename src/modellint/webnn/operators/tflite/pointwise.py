@@ -122,7 +122,7 @@ def _squared_difference(c: WebConverter, node: Node) -> None:
 def _floor(c: WebConverter, node: Node) -> None:
     a, b = numbers(c, node, 0), numbers(c, node, 1)
     if not a.dtype.startswith("float"):
-        raise CannotError("it is not composed of WebNN's operators for integers")
+        raise CannotError("it has no WebNN equivalent for integers")
     whole = c.call("floor", input=c.binary("div", a, b))
     is_rest = node.op_type == "FLOOR_MOD"
     give(c, node, c.binary("sub", a, c.binary("mul", whole, b)) if is_rest else whole)
