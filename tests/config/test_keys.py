@@ -312,7 +312,7 @@ def fetched(mine: Project, behaviour: str, text: str) -> str:
 @key("max-fetch")
 def _(mine: Project) -> None:
     assert "VAL003" in fetched(mine, "whole", 'max-fetch = "1MB"')
-    assert "more than 10 B (--max-fetch)" in fetched(mine, "whole", "max-fetch = 10")
+    assert "exceed 10 B (--max-fetch)" in fetched(mine, "whole", "max-fetch = 10")
     mistake = fetched(mine, "whole", 'max-fetch = "much"')
     assert mistake.startswith("2 ")
     assert "max-fetch" in mistake

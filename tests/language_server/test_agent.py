@@ -150,9 +150,9 @@ def test_the_other_tools(agent: Agent) -> None:
         ("~/secret.onnx", "starts with '~'"),
         ("", "is not a path"),
         ("a\0b", "is not a path"),
-        ("linked/out.onnx", "leads out"),
-        ("linked_folder/secret.onnx", "leads out"),
-        ("linked/good.onnx", "leads out"),  # next to one that does
+        ("linked/out.onnx", "points outside"),
+        ("linked_folder/secret.onnx", "points outside"),
+        ("linked/good.onnx", "points outside"),  # next to one that does
         ("pipe.onnx", "is a pipe"),
         ("missing.onnx", "No such file"),
         ("x" * 999, ""),
@@ -173,7 +173,7 @@ def test_a_folder_with_links_out_of_it(agent: Agent) -> None:
     assert found["isError"]
     whole = agent.tool("check", path=".")["structuredContent"]
     assert whole["models"] == 4  # a link to a model inside is one and the same
-    assert sum("leads out" in note for note in whole["notes"]) == 2
+    assert sum("points outside" in note for note in whole["notes"]) == 2
     assert not any("secret.onnx" in str(each) for each in whole["findings"])
     assert agent.tool("check", path="deep/below/good.onnx")["structuredContent"]["ok"]
 

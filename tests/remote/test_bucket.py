@@ -84,7 +84,7 @@ def test_a_fleet_keeps_its_results_in_a_bucket(web: Web, models: Path, tmp_path:
     assert sorted(path.name for path in kept.iterdir()) == ["findings", "models", "run.json"]
     failed(run_cli(*lint, "--results", there, cwd=tmp_path), f"{there} holds a run", "--resume")
     failed(run_cli(*lint, "--results", "s3://bucket/runs", cwd=tmp_path), "not an empty folder")
-    failed(run_cli(*lint, "--results", "https://127.0.0.1/x", cwd=tmp_path), "results are kept in")
+    failed(run_cli(*lint, "--results", "https://127.0.0.1/x", cwd=tmp_path), "results go to")
     failed(run_cli(*lint, "--results", "s3://other/x", cwd=tmp_path), "there is no such bucket")
     failed(run_cli("fleet", "report", "s3://bucket/none", cwd=tmp_path), "contains no results")
 

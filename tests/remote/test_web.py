@@ -44,7 +44,7 @@ def test_weights_are_jumped_over(web: Web, models: Path, tmp_path: Path) -> None
     assert size > 40 << 20
     assert web.sent < 1 << 20
     assert re.search(r"large\.onnx: [\d.]+ KiB fetched in \d+ requests", result.stderr), result
-    assert "were not asked about remote models; --weights-budget" in result.stderr
+    assert "did not run on remote models; --weights-budget" in result.stderr
 
 
 def test_data_next_to_a_model_is_looked_for(web: Web, tmp_path: Path) -> None:
@@ -66,14 +66,14 @@ def test_a_server_without_ranges_sends_the_whole_file(web: Web, tmp_path: Path) 
     assert "FIL" not in result.stdout, result
     assert len(web.asked) == 2
     large = linted(web.url("whole", "large.onnx"), "--max-fetch", "1MB", cwd=tmp_path)
-    assert "sends whole files only, and 40" in found(large), large
+    assert "only sends complete files, and 40" in found(large), large
 
 
 BAD = {
     "stall": "does not answer within 0.3 s",
     "trickle": "does not answer within 0.3 s",
     "drip": "does not answer within 0.3 s",
-    "short": "announces",
+    "short": "announced",
     "shrinking": "bytes too short",
     "shifted": "sends bytes beyond the file",
     "huge": "no file of 4096 PiB",

@@ -40,8 +40,7 @@ def about_weights(records: Sequence[FileRecord]) -> Iterator[str]:
     ]
     if any(wanted):
         yield (
-            "rules that look into weights were not asked about remote models; "
-            "--weights-budget SIZE asks them"
+            "rules that read weights did not run on remote models; --weights-budget SIZE runs them"
         )
 
 

@@ -155,7 +155,7 @@ def _served(text: str, line: CommandLine) -> Served:
     models = [file.path for file in found.files]
     refused = {model: link for model in models if (link := _link_near(model)) is not None}
     refusals = [
-        f"{brief(str(model))} was not read: a link leads out of the folder: {brief(str(link))}"
+        f"{brief(str(model))} was not read: a link points outside the folder: {brief(str(link))}"
         for model, link in refused.items()
     ]
     if refusals and len(refused) == len(models):
