@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from generated import DOCS, Contents, bring_up_to_date
-from measure_support import forms_next_to, tables
+from supports.tables import forms_next_to, tables
 
 from modellint.base.data import read_toml
 from modellint.runtimes import find_runtime

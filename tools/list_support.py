@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from measure_support import Operator, write_table
 from onnx import defs
+from supports.tables import Operator, write_table
 from tflite_cases import FORMS
 
 TYPES = ["int8", "uint8"]

@@ -187,7 +187,7 @@ def kept_exports(folder: Path) -> Corpus:
 def onnx_tests(folder: Path, every: int = 1) -> Corpus:
     """The onnx package's own tests, as files; `every` leaves out all but each n-th of them."""
     import onnx.backend.test
-    from measure_support import node_tests
+    from supports.cases import node_tests
 
     paths = []
     tests = sorted(node_tests(), key=lambda test: str(test.name))  # in no order of imports

@@ -23,8 +23,8 @@ if __name__ == "__main__":
 import onnx
 import onnxruntime
 from measure_kernels import kernel_of, merged, registered, write_kernels
-from measure_support import at_opset, cases
 from onnx import TensorProto, helper
+from supports.cases import at_opset, cases
 
 CUDA = "CUDAExecutionProvider"
 ABOUT = (

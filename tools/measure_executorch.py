@@ -275,7 +275,7 @@ def settle(file: Path, several: Any, batch: Sequence[tuple[Any, Any]]) -> None:
 
 
 def write(folder: Path) -> None:
-    from measure_support import write_table
+    from supports.tables import write_table
 
     rows = list(answered(folder))
     for runtime in PARTITIONERS:
@@ -315,7 +315,7 @@ def operators(rows: Sequence[Row], runtime: str) -> dict[str, Any]:
     A type is not taken if the first sample call is taken in another one: further types have that
     sample only, which may be refused for other reasons.
     """
-    from measure_support import Operator
+    from supports.tables import Operator
 
     told: dict[str, dict[str, bool]] = defaultdict(dict)
     first: dict[str, bool] = {}

@@ -18,9 +18,9 @@ from typing import Any
 
 import onnx
 import onnxruntime
-from measure_support import at_opset, cases, forms, types_of, with_type
 from onnx import TensorProto, defs, helper
 from onnxruntime.capi import onnxruntime_pybind11_state as native
+from supports.cases import at_opset, cases, forms, types_of, with_type
 
 FOLDER = Path(__file__).parent.parent / "src" / "modellint" / "runtimes" / "onnxruntime"
 SOURCE = "https://onnxruntime.ai/docs/reference/operators/"

@@ -24,7 +24,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from measure_support import Operator, write_table
+from supports.tables import Operator, write_table
 from tflite_cases import FORMS, TYPES, cases
 
 ALL = frozenset(TYPES)

@@ -21,19 +21,19 @@ import onnx
 import onnxruntime
 from measure_cuda import ON_CPU, REPEATED, given_to_cpu
 from measure_kernels import FOR_WANT, lines, registered
-from measure_support import (
+from onnx import defs, helper, version_converter
+from supports.apart import in_a_fork
+from supports.cases import (
     IR_VERSION,
     TYPES,
     at_opset,
     cases,
     forms,
-    in_a_fork,
     joined,
     since,
     types_of,
     with_types,
 )
-from onnx import defs, helper, version_converter
 
 from modellint.runtimes.webgpu import RUNTIME
 from modellint.runtimes.webgpu.log import without_kernel

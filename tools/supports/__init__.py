@@ -1,0 +1,1 @@
+"""How `tools/measure_support.py` asks runtimes which operators they take."""
