@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.fusion import ints
 from modellint.checks.api import Context, Hit
-from modellint.checks.shapes import outputs_by_batch
+from modellint.checks.shapes_baked import outputs_by_batch
 from modellint.fixes.building import main_opset, reading
 from modellint.model import DTYPES, Node, Value, is_static
 from modellint.model.edits import (
