@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modellint.analysis.blocked import BlockedLayout, block
-from modellint.analysis.liveness import Buffer, Layout, Program, Task, viewed_value
+from modellint.analysis.laying_out import viewed_value
+from modellint.analysis.programs import Buffer, Layout, Program, Task
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 from modellint.analysis.assume import token_lengths
 from modellint.analysis.kv_cache import KvCache
-from modellint.analysis.liveness import Alive
 from modellint.analysis.memory.footprint import Footprint, Part
 from modellint.analysis.memory.scaling import NOWHERE, largest_size
+from modellint.analysis.programs import Alive
 from modellint.base.memo import Remembered
 from modellint.model import Dim, Model, Node, Value
 from modellint.runtimes import memory_of

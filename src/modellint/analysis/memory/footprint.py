@@ -12,19 +12,8 @@ from modellint.analysis.blocked import BlockedLayout
 from modellint.analysis.cost.operators import UnknownCostError, node_work
 from modellint.analysis.folding import Folding, folding
 from modellint.analysis.kv_cache import KvCache, kv_cache
-from modellint.analysis.liveness import (
-    Alive,
-    Buffer,
-    Layout,
-    Profile,
-    Program,
-    Sizes,
-    Task,
-    best_profile,
-    lay_out,
-    profile,
-    sized,
-)
+from modellint.analysis.laying_out import lay_out
+from modellint.analysis.liveness import Sizes, sized
 from modellint.analysis.memory.conversions import with_conversions
 from modellint.analysis.memory.fusion import CONVOLUTIONS, PRODUCTS, find_grouping
 from modellint.analysis.memory.integers import Filling, fill_up, find_fillings
@@ -41,6 +30,16 @@ from modellint.analysis.memory.planner import (
 from modellint.analysis.memory.weights import DeployedWeights, deployed_weights, is_fill, is_stored
 from modellint.analysis.positions import positions_suffice
 from modellint.analysis.precision import is_narrow, running_precision
+from modellint.analysis.programs import (
+    Alive,
+    Buffer,
+    Layout,
+    Profile,
+    Program,
+    Task,
+    best_profile,
+    profile,
+)
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value, element_count

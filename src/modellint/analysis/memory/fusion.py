@@ -11,8 +11,9 @@ from dataclasses import field
 
 from modellint.analysis.attention import attention_blocks
 from modellint.analysis.folding import Folding
-from modellint.analysis.liveness import DEQUANTIZE, Layout, lay_out
+from modellint.analysis.laying_out import DEQUANTIZE, lay_out
 from modellint.analysis.memory.integers import is_integer_layer, is_quantized_weight
+from modellint.analysis.programs import Layout
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass

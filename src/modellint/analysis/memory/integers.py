@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from modellint.analysis.folding import Folding
-from modellint.analysis.liveness import DEQUANTIZE, Program, Task
+from modellint.analysis.laying_out import DEQUANTIZE
+from modellint.analysis.programs import Program, Task
 from modellint.base.records import dataclass
 from modellint.model import Node, Shape, Value, element_count
 from modellint.operators import Trait, having

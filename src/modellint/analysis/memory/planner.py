@@ -7,8 +7,8 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from modellint.analysis.liveness import Alive, Buffer, Profile, Program, Task, profile
 from modellint.analysis.memory.fusion import PRODUCTS
+from modellint.analysis.programs import Alive, Buffer, Profile, Program, Task, profile
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.model import is_static
