@@ -105,4 +105,4 @@ def test_a_share_that_rounds_to_nothing_is_not_shown_as_nothing(tmp_path: Path) 
         model = model_from_text(text.replace("NUMBERS", "1," * 199 + last))
         save(model, tmp_path / f"{name}.onnx")
     shown = diff("old.onnx", "new.onnx", cwd=tmp_path).stdout
-    assert "under 1%" in shown
+    assert "<1%" in shown

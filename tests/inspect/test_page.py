@@ -276,7 +276,7 @@ def test_a_roofline_tells_what_it_leaves_out() -> None:
     )
     assert "2.5 s per run" in text
     assert "without 3 nodes" in text
-    assert "arithmetic for 90 % of the time" in text
+    assert "arithmetic for 90% of the time" in text
     assert "without 2 tensors of unknown size" in " ".join(text.split())
 
 

@@ -119,7 +119,7 @@ def test_figures_of_a_chart(resnet: Inspection) -> None:
     assert sum(int(row[1].replace(",", "")) for row in blocks.table.rows) == resnet.parameters
     time = CHARTS["time"](resnet, 760)
     assert time is not None
-    shares = [float(row[3].removesuffix(" %").lstrip("<>")) for row in time.table.rows]
+    shares = [float(row[3].removesuffix("%").lstrip("<>")) for row in time.table.rows]
     assert sum(shares) == pytest.approx(100, abs=2)
 
 
@@ -182,7 +182,7 @@ def test_charts_of_a_measured_run(measured: Inspection, width: int) -> None:
     assert [mistakes(chart.svg) for chart in drawn.values() if chart is not None] == [[], [], []]
     efficiency, accuracy, critical = drawn.values()
     assert efficiency is not None
-    assert efficiency.table.rows[0][3] == "5 %", "what loses most is first"
+    assert efficiency.table.rows[0][3] == "5.0%", "what loses most is first"
     assert accuracy is not None
     assert "within a factor of 2." in accuracy.says
     assert critical is not None
@@ -215,7 +215,7 @@ def test_findings_in_their_graphs() -> None:
         (7, "count", ["0", "2", "4", "6", "8"]),
         (3 << 20, "bytes", ["0", "1", "2", "3 MiB"]),
         (0.0021, "seconds", ["0", "0.5", "1", "1.5", "2", "2.5 ms"]),
-        (0.5, "share", ["0", "10", "20", "30", "40", "50 %"]),
+        (0.5, "share", ["0", "10", "20", "30", "40", "50%"]),
         (0, "count", ["0", "1"]),
     ],
 )
@@ -261,8 +261,8 @@ def test_batches_and_precisions(resnet: Inspection) -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "said"),
     [
-        (0.0004, "share", "<0.1 %"),
-        (0.9999, "share", ">99.9 %"),
+        (0.0004, "share", "<0.1%"),
+        (0.9999, "share", ">99.9%"),
         (999_950, "count", "1 M"),
         (1.5e-6, "seconds", "1.5 µs"),
         (0, "bytes", "0 B"),

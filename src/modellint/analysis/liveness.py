@@ -1,10 +1,10 @@
 """Liveness of tensors, and the peak memory they need.
 
-    >>> live = liveness(model, deployment)
-    >>> live.peak, live.peak_node            # with views and in-place reuse
-    >>> live.apart.peak                      # without any memory reuse between tensors
-    >>> [(tensor.name, tensor.nbytes) for tensor in live.at_peak]
-    >>> live.shared.timeline                 # bytes alive at each step of `live.order`
+>>> live = liveness(model, deployment)
+>>> live.peak, live.peak_node            # with views and in-place reuse
+>>> live.apart.peak                      # without any memory reuse between tensors
+>>> [(tensor.name, tensor.nbytes) for tensor in live.at_peak]
+>>> live.shared.timeline                 # bytes alive at each step of `live.order`
 """
 
 from __future__ import annotations

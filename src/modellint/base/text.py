@@ -153,7 +153,25 @@ def growth(old: float | None, new: float | None) -> str:
     if not old or new is None:
         return ""
     share = new / old - 1
-    return f"{share:+.1%}" if abs(share) >= LEAST_GROWTH else "under 0.1%"
+    return f"{share:+.1%}" if abs(share) >= LEAST_GROWTH else "<0.1%"
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """Format a share as in `11.3%`; what would be rounded to none or all is `<0.1%` or `>99.9%`."""
+    least = 10 ** -(decimals + 2)
+    if 0 < share < least:
+        return f"<{least:.{decimals}%}"
+    if 1 - least < share < 1:
+        return f">{1 - least:.{decimals}%}"
+    return f"{share:.{decimals}%}"
+
+
+def timing(seconds: float, micro: str = "µ") -> str:
+    """Format a time with three digits: `1.24 ms`, `850 ns`."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), (f"{micro}s", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:,.3g} {unit}" if seconds < 1000 else f"{seconds:,.0f} s"
+    return f"{seconds * 1e9:.3g} ns"
 
 
 def duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modellint.analysis.quantization import Moves, QuantizationMap, WeightedOp
+from modellint.base.text import percent
 from modellint.checks.api import Context
 from modellint.model import Node
 from modellint.operators import Trait, having
@@ -54,8 +55,3 @@ def effect(quantization: QuantizationMap, ops: Iterable[WeightedOp]) -> dict[str
             f"; {work} leave {fast} for {slow}, which peaks {slowdown:.1f}× lower on {target.name}"
         )
     return facts
-
-
-def percent(share: float) -> str:
-    """Return ``11.3%``; small nonzero shares are ``<0.1%``."""
-    return f"{share:.1%}" if share >= 0.001 or share == 0 else "<0.1%"

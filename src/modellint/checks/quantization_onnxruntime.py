@@ -13,8 +13,9 @@ from modellint.analysis.quantization.onnxruntime import (
     layers_around,
     shared_int8_pairs,
 )
+from modellint.base.text import percent
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import effect, move_for, nodes_of, percent
+from modellint.checks.quantization_common import effect, move_for, nodes_of
 from modellint.checks.repeats import together
 from modellint.model import Node, Value, small_constant
 from modellint.operators import Trait, having, of

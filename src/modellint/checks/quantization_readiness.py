@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from modellint.base.text import percent
 from modellint.checks.api import Context, Hit, Place
 
 if TYPE_CHECKING:
@@ -62,7 +63,6 @@ def _obstacle(context: Context, pick: Callable[[Readiness], Obstacle | None]) ->
     if context.deployment.precision not in _FEW_BITS:
         return
     from modellint.analysis.quantization import Readiness  # for few deployments
-    from modellint.checks.quantization_common import percent
 
     readiness = context.analysis(Readiness)
     if readiness.map.is_quantized:

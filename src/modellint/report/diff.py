@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from math import prod
 from typing import TextIO, TypeVar
 
-from modellint.base.text import counted, growth, shorten
+from modellint.base.text import counted, growth, percent, shorten, timing
 from modellint.base.units import format_bytes
 from modellint.report.diff_language import (
     BUDGETS,
@@ -13,7 +14,6 @@ from modellint.report.diff_language import (
     PARTS,
     STATEMENTS,
     TENSORS,
-    brief_seconds,
     budget_rows,
     metric_rows,
     part_rows,
@@ -302,7 +302,7 @@ class DifferencePage(Page):
     def _weight_row(self, change: WeightChange) -> Row:
         types = dict.fromkeys(change.dtype)
         shapes = dict.fromkeys(map(_dims, change.shape))
-        elements = _product(change.shape[1])
+        elements = prod(change.shape[1])
         share = None if change.changed is None else change.changed / max(elements, 1)
         sparsity = change.sparsity
         zeros = "" if sparsity is None else f"{sparsity[0]:.0%} {self.arrow} {sparsity[1]:.0%}"
@@ -510,22 +510,12 @@ def _dims(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape)) or "scalar"
 
 
-def _product(shape: Sequence[int]) -> int:
-    product = 1
-    for dim in shape:
-        product *= dim
-    return product
-
-
 def _percent(share: float | None) -> str:
-    if share is None:
-        return ""
-    rounded = f"{share:.0%}"
-    return "under 1%" if share and rounded == "0%" else rounded  # 0% would mean none
+    return "" if share is None else percent(share, 0)
 
 
 def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else brief_seconds(seconds)
+    return "" if seconds is None else timing(seconds)
 
 
 def _severity(finding: FindingChange) -> int:

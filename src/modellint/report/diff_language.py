@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from modellint.base.text import growth, quantity, work
+from modellint.base.text import growth, quantity, timing
 from modellint.base.units import format_bytes
 from modellint.report.table import Column, Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
@@ -146,14 +146,8 @@ def budget_figure(check: BudgetCheck, value: float | None) -> str:
     if check.unit == "bytes":
         return format_bytes(value)
     if check.unit == "seconds":
-        return brief_seconds(value)
+        return timing(value)
     return f"{value:,.6g}"
-
-
-def brief_seconds(seconds: float) -> str:
-    if seconds < 1e-6:
-        return f"{seconds * 1e6:.2g} µs"
-    return f"{work(seconds * 1e6)} µs" if seconds < 1e-3 else f"{work(seconds * 1e3)} ms"
 
 
 # Trade-offs between variants
@@ -181,7 +175,7 @@ def _variant_row(each: VariantFigures, currency: str | None, words: Words) -> Ro
         f"{each.metric:.6g}" if each.metric is not None else "",
         format_bytes(each.bytes) if each.bytes is not None else "",
         format_bytes(each.memory) if each.memory is not None else "",
-        brief_seconds(each.seconds) if each.seconds is not None else "",
+        timing(each.seconds) if each.seconds is not None else "",
         f"{each.cost:.3g} {currency}" if each.cost is not None else "",
         Text("optimal", GOOD) if each.is_optimal else "",
     ]

@@ -10,10 +10,10 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from modellint.base.text import counted, growth
+from modellint.base.text import counted, growth, timing
 from modellint.base.units import format_bytes
 from modellint.report.diff import write as write_page
-from modellint.report.diff_language import brief_seconds, budget_figure, trade_off_facts
+from modellint.report.diff_language import budget_figure, trade_off_facts
 from modellint.report.diff_words import TITLES, figure_text, not_compared, summary
 from modellint.report.markdown import MOST_CHARACTERS, code, prose, rule_link
 from modellint.report.options import Options
@@ -120,7 +120,7 @@ def _variant_row(each: VariantFigures, currency: str) -> list[str]:
         f"{each.metric:.6g}" if each.metric is not None else "",
         format_bytes(each.bytes) if each.bytes is not None else "",
         format_bytes(each.memory) if each.memory is not None else "",
-        brief_seconds(each.seconds) if each.seconds is not None else "",
+        timing(each.seconds) if each.seconds is not None else "",
         f"{each.cost:.3g} {prose(currency)}" if each.cost is not None else "",
         "optimal" if each.is_optimal else "",
     ]
@@ -189,7 +189,7 @@ def _device_rows(device: DeviceDifference) -> Iterator[list[str]]:
     yield [f"memory on {name}", format_bytes(old), format_bytes(new), prose(growth(old, new))]
     before, after = device.seconds
     if before and after:
-        times = brief_seconds(before), brief_seconds(after)
+        times = timing(before), timing(after)
         yield [f"time on {name}, at least", *times, prose(growth(before, after))]
 
 

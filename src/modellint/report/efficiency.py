@@ -19,13 +19,13 @@ UNKNOWN_MAP = ", not ranked: a map may be one of classes, depths, colors or feat
 
 
 def compared(told: Inspection) -> str:
-    """Return ``, more than 62 % of 180 image classifiers``, why there are no others, or nothing."""
+    """Return ``, more than 62% of 180 image classifiers``, why there are no others, or nothing."""
     found = told.efficiency
     if found is None:
         return UNKNOWN_MAP if _maps_an_image(told) else ""
     others = counted(found.references, KINDS[found.task])
     length = f" at {counted(found.tokens, 'token')}" if found.tokens is not None else ""
-    return f", more than {100 * found.percentile:.0f} % of {others}{length}"
+    return f", more than {100 * found.percentile:.0f}% of {others}{length}"
 
 
 def _maps_an_image(told: Inspection) -> bool:

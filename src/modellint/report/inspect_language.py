@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modellint.base.text import counted, quantity
+from modellint.base.text import counted, percent, quantity
 from modellint.base.units import format_bytes
 from modellint.report.inspect_needs import VERDICTS, NeedsPage
 from modellint.report.page import LABEL
@@ -186,7 +186,7 @@ class LanguagePage(NeedsPage):
                 quantity(part.parameters),
                 format_bytes(part.bytes),
                 f"{part.bits:.2f}" if part.bits is not None else "",
-                f"{part.bytes / total:.0%}".replace("%", " %") if total else "",
+                percent(part.bytes / total, 0) if total else "",
             ]
             for part in told.parts
         ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from modellint.base.records import dataclass
-from modellint.base.text import cells, counted, shorten, work
+from modellint.base.text import cells, counted, percent, shorten, work
 from modellint.base.units import format_bytes
 from modellint.report.inspect_sweep import SweepPage
 from modellint.report.page import LABEL
@@ -429,4 +429,4 @@ def _limit(size: int) -> str:
 def _percent(share: float) -> str:
     if share >= 2:
         return f"{share:,.3g}×"
-    return "< 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
+    return percent(share, 0)

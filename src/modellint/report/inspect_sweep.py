@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from modellint.base.text import counted, work
+from modellint.base.text import counted, timing, work
 from modellint.report.page import LABEL, Page
 from modellint.report.table import Row, figures, names
 from modellint.report.text import FAIR, GOOD, POOR, Style, Text
@@ -109,7 +109,4 @@ class SweepPage(Page):
 
     def seconds(self, seconds: float) -> str:
         """Format seconds as in `12 µs`, `3.4 ms`, `1.2 s`."""
-        for unit, scale in (("s", 1.0), ("ms", 1e3)):
-            if seconds * scale >= 1:
-                return f"{seconds * scale:.3g} {unit}"
-        return f"{seconds * 1e6:.3g} {'us' if self.is_ascii else 'µs'}"
+        return timing(seconds, "u" if self.is_ascii else "µ")

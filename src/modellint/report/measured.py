@@ -67,7 +67,7 @@ def _common_notes(runs: Sequence[MeasuredRun]) -> list[tuple[str, int]]:
     late = [each.waiting for each in around if each.waiting is not None and each.waiting > 0.05]
     taken = [each.stolen for each in around if each.stolen is not None and each.stolen > 0.05]
     found = [
-        ("The interval is wider than 5 % of the median: smaller differences mean nothing.", wide),
+        ("The interval is wider than 5% of the median: smaller differences mean nothing.", wide),
         (f"Others used the processors: up to {max(late, default=0):.0%} waiting.", len(late)),
         (f"The hypervisor took up to {max(taken, default=0):.0%} of the time.", len(taken)),
     ]
@@ -101,8 +101,8 @@ def _write_one(page: Page, run: MeasuredRun, *, verbose: bool) -> None:
             f"{label} {milliseconds(value)}"
             for label, value in (
                 ("fastest", times.minimum),
-                ("90 %", times.p90),
-                ("99 %", times.p99),
+                ("90%", times.p90),
+                ("99%", times.p99),
                 ("first", times.first),
                 ("load", times.load),
                 ("copies", times.host),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from modellint.base.text import counted, quantity
+from modellint.base.text import counted, percent, quantity
 from modellint.base.units import format_bytes
 from modellint.report.options import Options
 from modellint.report.page import HEADING, LABEL, Page
@@ -204,7 +204,7 @@ def _share(islands: Iterable[Mapping[str, Any]]) -> float:
 
 
 def _percent(share: float | None) -> str:
-    return "?" if share is None else f"{share:.1%}"
+    return "?" if share is None else percent(share)
 
 
 def _unit(summary: Summary) -> str:

@@ -80,7 +80,7 @@ class RunTimes:
     low: Annotated[float | None, "Lower end of the interval of the median."] = None
     high: Annotated[float | None, "Upper end of the interval of the median."] = None
     confidence: Annotated[float | None, "Probability that the median is in the interval."] = None
-    narrow: Annotated[bool | None, "True if the interval is at most 5 % of the median wide."] = None
+    narrow: Annotated[bool | None, "True if the interval is at most 5% of the median wide."] = None
     rounds: Annotated[tuple[float, ...], "Median of each round, in processes of their own."] = ()
     first: Annotated[float | None, "Time of the first inference, without any warm-up."] = None
     load: Annotated[float | None, "Time from the file to a model that is ready to run."] = None

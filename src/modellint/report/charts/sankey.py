@@ -34,7 +34,7 @@ def sankey(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     scale = space / total
     names = min(max(width_of(name) for name in blocks) + 2, canvas.inner * 0.24)
     figures = max(width_of(f"{name} {short(size / total, 'share')}") for name, size in ops.items())
-    left = canvas.left + names + 12 + width_of(">99.9 %")
+    left = canvas.left + names + 12 + width_of(">99.9%")
     right = canvas.right - min(figures, canvas.inner * 0.3) - NODE - 10
     lefts = _places(blocks, top, scale)
     rights = _places(ops, top + (HEIGHT - _height(ops, scale)) / 2, scale)
@@ -121,5 +121,5 @@ def _label(
         if width is None:
             canvas.text(x, y, fit(f"{name} {share}", canvas.right - x))
         else:
-            canvas.text(x - width_of(">99.9 %") - 6, y, fit(name, width), "", "end")
+            canvas.text(x - width_of(">99.9%") - 6, y, fit(name, width), "", "end")
             canvas.text(x, y, share, "soft small", "end")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from modellint.base.records import dataclass
+from modellint.base.text import percent
 
 Unit = Literal["count", "bytes", "seconds", "share"]
 
@@ -55,7 +56,8 @@ def linear(
         inside = [mark for mark in marks if mark[0] <= most] or marks[:1]
         return Scale(0, most or 1.0, start, end, inside)
     last, label = marks[-1]
-    marks[-1] = (last, f"{label} {name}".strip())
+    gap = "" if unit == "share" else " "
+    marks[-1] = (last, f"{label}{gap}{name}".strip())
     return Scale(0, last, start, end, marks)
 
 
@@ -88,7 +90,7 @@ def fine_logarithmic(
 def short(value: float, unit: Unit = "count", digits: int = 3) -> str:
     """Return a number with its unit, as short as an axis needs it."""
     if unit == "share":
-        return _percent(value)
+        return percent(value)
     size, name = _unit(abs(value), unit)
     return f"{_rounded(value / size, digits)} {name}".strip()
 
@@ -98,14 +100,6 @@ def rate(number: float | None) -> str:
     if not number:
         return ""
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def _percent(share: float) -> str:
-    if 0 < share < 0.001:
-        return "<0.1 %"
-    if 0.999 < share < 1:
-        return ">99.9 %"
-    return f"{100 * share:.{3 if share >= 0.1 else 2}g} %"
 
 
 def _rounded(value: float, digits: int) -> str:

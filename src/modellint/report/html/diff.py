@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from modellint.base.text import counted, growth
+from modellint.base.text import counted, growth, timing
 from modellint.base.units import format_bytes
 from modellint.report.diff import write as write_text
 from modellint.report.diff_words import TITLES, as_text, figure_text, overview_row
@@ -14,7 +14,7 @@ from modellint.report.grouping import grouped
 from modellint.report.html.findings import findings_section, told_apart
 from modellint.report.html.graph import graph_section
 from modellint.report.html.markup import Markup, element, joined, name
-from modellint.report.html.needs import TONES, seconds
+from modellint.report.html.needs import TONES
 from modellint.report.html.pages import Answer, ModelPage, page
 from modellint.report.html.parts import (
     Cell,
@@ -163,7 +163,7 @@ def _cards(told: Difference) -> Iterator[Markup | None]:
         yield card(f"Memory{where}", *_grown(old_memory, new_memory, format_bytes), tone=tone)
         old, new = device.seconds
         if new is not None:
-            yield card("Time of a run, at least", *_grown(old, new, seconds))
+            yield card("Time of a run, at least", *_grown(old, new, timing))
 
 
 def _grown(old: float | None, new: float, written: Callable[[float], str]) -> tuple[str, Markup]:
@@ -298,7 +298,7 @@ def _figures(told: Difference) -> Markup | None:
 
 def _devices(devices: Sequence[DeviceDifference]) -> Markup:
     def times(both: Sequence[float | None]) -> str:
-        return ARROW.join(seconds(each) if each is not None else "?" for each in both)
+        return ARROW.join(timing(each) if each is not None else "?" for each in both)
 
     return table(
         "memory and time by device",

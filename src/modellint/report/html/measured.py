@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from modellint.base.text import counted
+from modellint.base.text import counted, timing
 from modellint.base.units import format_bytes
 from modellint.report.html.markup import Markup, element, name
-from modellint.report.html.needs import seconds
 from modellint.report.html.pages import Answer, ModelPage, page
 from modellint.report.html.parts import (
     Cell,
@@ -41,7 +40,7 @@ def bench_page(runs: Sequence[MeasuredRun], failures: Iterable[str] = ()) -> str
 def _measured(key: str, run: MeasuredRun) -> ModelPage:
     times = run.times
     whole = run.layer_seconds
-    said = f"{seconds(times.median)} per inference" if times else f"{seconds(whole)} in layers"
+    said = f"{timing(times.median)} per inference" if times else f"{timing(whole)} in layers"
     layers = sorted(run.layers, key=lambda layer: -layer.seconds)
     return ModelPage(
         run.model.name,
@@ -72,13 +71,13 @@ def _time(run: MeasuredRun) -> Markup | None:
     if times is None:
         return None
     between = (
-        f" {seconds(times.low)} to {seconds(times.high)}"
+        f" {timing(times.low)} to {timing(times.high)}"
         if times.low is not None and times.high is not None
         else ""
     )
-    first = f" · first {seconds(times.first)}" if times.first is not None else ""
+    first = f" · first {timing(times.first)}" if times.first is not None else ""
     timed = element("p", f"{counted(times.count, 'inference')}{first}", class_="quiet")
-    return card("Median", seconds(times.median), quiet(between), timed)
+    return card("Median", timing(times.median), quiet(between), timed)
 
 
 def where_card(run: MeasuredRun) -> Markup | None:
@@ -93,7 +92,7 @@ def where_card(run: MeasuredRun) -> Markup | None:
         for kind, time in spent.items()
     ]
     said = ", ".join(told for _, _, told in parts)
-    return card("Layers together", seconds(whole), quiet(f" {said}"), bar(said, parts, whole))
+    return card("Layers together", timing(whole), quiet(f" {said}"), bar(said, parts, whole))
 
 
 def memory_card(run: MeasuredRun) -> Markup | None:
@@ -109,7 +108,7 @@ def _layers(layers: Sequence[RunLayer], whole: float) -> Markup:
         [
             name(layer.name),
             layer.op or "",
-            Sorted(seconds(layer.seconds), layer.seconds),
+            Sorted(timing(layer.seconds), layer.seconds),
             Sorted(f"{layer.seconds / whole:.1%}", layer.seconds) if whole else "",
             layer.precision or "",
             layer.unit or "",
@@ -126,8 +125,8 @@ def _facts(run: MeasuredRun) -> list[Markup | None]:
         ("source", run.source),
         ("measured", run.created),
         ("system", environment.system),
-        ("rounds", ", ".join(map(seconds, times.rounds)) if times is not None else None),
-        ("loading", seconds(times.load) if times and times.load is not None else None),
+        ("rounds", ", ".join(map(timing, times.rounds)) if times is not None else None),
+        ("loading", timing(times.load) if times and times.load is not None else None),
         ("energy", f"{run.energy.joules:.3g} J per inference" if run.energy else None),
         *_speeds(run),
     ]
@@ -149,7 +148,7 @@ def _row(run: MeasuredRun) -> list[Cell | Sorted]:
     return [
         " ".join(filter(None, (run.runtime.name, run.runtime.version))),
         run.device.name or "",
-        Sorted(seconds(times.median), times.median) if times else "",
+        Sorted(timing(times.median), times.median) if times else "",
         Sorted(f"{batch / times.median:,.1f}", batch / times.median)
         if times and times.median
         else "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modellint.base.text import counted, quantity, work
+from modellint.base.text import counted, quantity, timing, work
 from modellint.base.units import format_bandwidth, format_bytes, format_rate
 from modellint.report.html.markup import Markup, element, joined, name
 from modellint.report.html.parts import (
@@ -31,14 +31,6 @@ from modellint.results.inspection import (
 
 TONES = {"fits": "good", "tight": "fair", "does not fit": "poor", None: ""}
 PARTS = ("weights", "activations", "workspace", "inputs-outputs", "kv-cache", "overhead")
-
-
-def seconds(value: float) -> str:
-    """Return a time with three digits: `1.24 ms`."""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
-        if value >= scale or unit == "ns":
-            return f"{value / scale:.3g} {unit}"
-    return ""
 
 
 def parts_of(needs: Memory) -> list[tuple[str, Estimate]]:
@@ -89,19 +81,19 @@ def time_card(needs: Memory, time: Time | None) -> Markup | None:
     """Return the expected time of a run, or else the bound on it."""
     bound = needs.roofline
     on = f" on {needs.device}" if needs.device else ""
-    least = f"at least {seconds(bound.seconds)}" if bound is not None else ""
+    least = f"at least {timing(bound.seconds)}" if bound is not None else ""
     if time is not None:
         parts = [
-            ("compute-bound", time.parts.compute, f"arithmetic {seconds(time.parts.compute)}"),
-            ("memory-bound", time.parts.memory, f"memory {seconds(time.parts.memory)}"),
-            ("overhead", time.parts.overhead, f"launching {seconds(time.parts.overhead)}"),
+            ("compute-bound", time.parts.compute, f"arithmetic {timing(time.parts.compute)}"),
+            ("memory-bound", time.parts.memory, f"memory {timing(time.parts.memory)}"),
+            ("overhead", time.parts.overhead, f"launching {timing(time.parts.overhead)}"),
         ]
         said = ", ".join(told for _, _, told in parts)
         more = [said, f"confidence: {time.confidence}", least]
         return card(
             f"Time of a run{on}, expected",
-            seconds(time.expected),
-            quiet(f" {seconds(time.low)} to {seconds(time.high)}, {time.precision}"),
+            timing(time.expected),
+            quiet(f" {timing(time.low)} to {timing(time.high)}, {time.precision}"),
             bar(said, parts, time.expected),
             element("p", " · ".join(filter(None, more)), class_="quiet"),
         )
@@ -114,7 +106,7 @@ def time_card(needs: Memory, time: Time | None) -> Markup | None:
     ]
     return card(
         f"Time of a run{on}, at least",
-        seconds(bound.seconds),
+        timing(bound.seconds),
         quiet(f" in {bound.precision}, {waits}"),
         bar(waits, parts, 1.0),
     )
@@ -259,7 +251,7 @@ def _time(bound: Roofline) -> Markup | None:
         [
             name(each.node),
             each.op_type,
-            Sorted(seconds(each.seconds), each.seconds),
+            Sorted(timing(each.seconds), each.seconds),
             Sorted(f"{each.share:.1%}", each.share),
             each.bound,
         ]
@@ -323,7 +315,7 @@ def _devices(estimates: Sequence[Memory]) -> Markup:
                 element("span", each.verdict or "", class_=TONES[each.verdict]),
                 Sorted(format_bytes(each.total.expected), each.total.expected),
                 Sorted(format_bytes(each.usable), each.usable) if each.usable else "",
-                Sorted(seconds(each.roofline.seconds), each.roofline.seconds)
+                Sorted(timing(each.roofline.seconds), each.roofline.seconds)
                 if each.roofline is not None
                 else "",
                 each.precision,

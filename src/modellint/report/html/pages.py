@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from modellint.base.records import dataclass
-from modellint.base.text import counted, quantity
+from modellint.base.text import counted, quantity, timing
 from modellint.base.units import format_bytes
 from modellint.base.version import __version__
 from modellint.report.assumed import sentences
@@ -23,7 +23,6 @@ from modellint.report.html.needs import (
     language_card,
     memory_card,
     placement_card,
-    seconds,
     size_card,
     time_card,
 )
@@ -281,7 +280,7 @@ def _need_cells(told: Inspection | None) -> Row:
     time = (told.time or {}).get(needs.target or "") if told is not None else None
     return [
         Sorted(_memory(needs), needs.total.expected),
-        Sorted(seconds(time.expected), time.expected) if time is not None else "",
+        Sorted(timing(time.expected), time.expected) if time is not None else "",
     ]
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modellint.base.text import counted, work
+from modellint.base.text import counted, timing, work
 from modellint.base.units import format_bytes
 from modellint.report.html.markup import Markup, element, joined
-from modellint.report.html.needs import seconds
 from modellint.report.html.parts import columns, table
 from modellint.report.probe import answer
 from modellint.results.finding import Probed
@@ -50,7 +49,7 @@ def _figure(name: str, value: float) -> str:
     """Return a figure in the unit that its name ends with: `build 195 ms`."""
     what, _, unit = name.rpartition("_")
     if unit == "seconds":
-        return f"{what} {seconds(value)}"
+        return f"{what} {timing(value)}"
     if unit == "bytes":
         return f"{what} {format_bytes(int(value))}"
     return f"{name.replace('_', ' ')} {work(value)}"

@@ -6,13 +6,12 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from modellint.base.text import counted
+from modellint.base.text import counted, timing
 from modellint.report.charts.changed_layers import changed_layers
 from modellint.report.charts.kinds import kinds
 from modellint.report.html.charts import WIDTH, charts_of
 from modellint.report.html.markup import Markup, element, name
 from modellint.report.html.measured import memory_card, setup_of, where_card
-from modellint.report.html.needs import seconds
 from modellint.report.html.pages import Answer, ModelPage, page
 from modellint.report.html.parts import (
     Cell,
@@ -70,7 +69,7 @@ def _cards(
 ) -> Iterator[Markup | None]:
     before, after = found["old_seconds"], found["new_seconds"]
     if before is not None and after is not None:
-        yield card("Time of a run", seconds(after), quiet(f" was {seconds(before)}"))
+        yield card("Time of a run", timing(after), quiet(f" was {timing(before)}"))
     if found["undisturbed"] is not None:
         least = quiet(" by their least times")
         yield card("Layers together", f"{found['undisturbed']:+.1%}", least)
@@ -124,13 +123,13 @@ def _layers(found: Mapping[str, Any]) -> Iterator[Markup | None]:
 
 
 def _time(value: float) -> Sorted:
-    return Sorted(seconds(value), value)
+    return Sorted(timing(value), value)
 
 
 def _delta(value: float) -> Sorted:
     tone = "poor" if value > 0 else "good" if value < 0 else "quiet"
     sign = "+" if value > 0 else "−" if value < 0 else ""
-    return Sorted(element("span", f"{sign}{seconds(abs(value))}", class_=tone), value)
+    return Sorted(element("span", f"{sign}{timing(abs(value))}", class_=tone), value)
 
 
 def _runs(
@@ -147,7 +146,7 @@ def _facts(run: MeasuredRun) -> Iterator[tuple[str, Markup | str | None]]:
     yield "with", " · ".join(filter(None, setup_of(run)))
     yield "source", run.source
     yield "measured", run.created
-    yield "time", seconds(run.seconds) if run.seconds is not None else None
+    yield "time", timing(run.seconds) if run.seconds is not None else None
     yield "layers", f"{len(run.layers):,}" if run.layers else None
 
 
