@@ -1,1 +1,1 @@
-"""How `tools/measure_support.py` asks runtimes which operators they take."""
+"""Parts of `tools/measure_support.py`: models to ask about, who is asked, and the tables."""

@@ -1,4 +1,4 @@
-"""What nodes read after an edit, and what values are called then."""
+"""Inputs and names of values after an edit of a graph."""
 
 from __future__ import annotations
 
