@@ -30,6 +30,13 @@ def test_a_new_rule_passes_its_own_examples(tmp_path: Path) -> None:
     assert (tested.exit_code, tested.stdout) == (0, "1 rule: 2 examples passed\n")
 
 
+def test_a_configured_folder_is_made_for_its_first_rule(tmp_path: Path) -> None:
+    project(tmp_path, {"modellint.toml": 'rules = ["lint"]'})
+    done = run_cli("rules", "new", "ACM", cwd=tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "lint/ACM001-new-rule.toml").is_file()
+
+
 def test_numbers_are_given_once(tmp_path: Path) -> None:
     project(tmp_path, {"modellint.toml": 'rules = ["lint"]', "lint/OWN041-a.toml": OWN_RULE})
     assert "OWN042-again.toml" in run_cli("rules", "new", "OWN", "again", cwd=tmp_path).stdout

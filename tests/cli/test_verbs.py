@@ -364,3 +364,13 @@ def test_completion_knows_the_configuration_and_minds_no_broken_one(own: Path) -
     assert complete("rule", "OWN", cwd=own) == ["OWN001"]
     (own / "modellint.toml").write_text("selekt = []")
     assert complete("rule", "OWN", cwd=own) == []
+
+
+@pytest.mark.parametrize("verb", ["rules QNT", "rule FUS002", "targets", "targets a10", "doctor"])
+def test_what_is_listed_goes_to_files_too(verb: str, tmp_path: Path) -> None:
+    for kind in ("text", "json"):
+        written = run_cli(*verb.split(), "-o", f"{kind}:list.{kind}", cwd=tmp_path)
+        assert (written.stdout, written.stderr) == ("", "")
+        again = run_cli(*verb.split(), "-o", f"{kind}:list.{kind}", cwd=tmp_path)
+        assert again.stderr == "", "an earlier list may be replaced"
+    assert json.loads((tmp_path / "list.json").read_text(encoding="utf-8"))

@@ -8,9 +8,10 @@ import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
@@ -21,8 +22,10 @@ from modellint.base.records import dataclass
 from modellint.base.store import Store
 from modellint.base.text import clean
 from modellint.base.version import __version__
-from modellint.cli.command import Command, option
+from modellint.cli.command import Command
 from modellint.cli.configuration import configurable, configuration
+from modellint.cli.outputs import JSON, list_options, write_list
+from modellint.report.options import Options
 from modellint.report.page import ListPage
 from modellint.report.text import BOLD, FAIR, GOOD, POOR, Text
 
@@ -59,9 +62,9 @@ class Fact:
 
 
 @click.command(cls=Command)
-@option("--json", "as_json", is_flag=True, help="Print JSON.")
+@list_options()
 @configurable
-def command(as_json: bool, config: Path | None, isolated: bool) -> int:
+def command(config: Path | None, isolated: bool, **given: Any) -> int:
     """Report installed dependencies, what each extra adds, and what is detected on this machine."""
     packages = [*required(), *optional()]
     facts = {
@@ -69,30 +72,38 @@ def command(as_json: bool, config: Path | None, isolated: bool) -> int:
         "probes": list(probes()),
         "here": list(here(config, isolated)),
     }
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "modellint": __version__,
-                    "python": platform.python_version(),
-                    "packages": [asdict(package) for package in packages],
-                    **{title: [asdict(fact) for fact in group] for title, group in facts.items()},
-                },
-                indent=2,
-            )
-        )
-    else:
-        _print(packages, facts)
+    write_list(given, partial(_draw, packages, facts))
     missing = any(package.version is None and not package.extra for package in packages)
     wrong = any(fact.remedy for group in facts.values() for fact in group)
     return int(missing or wrong)
 
 
+def _draw(
+    packages: list[Package],
+    facts: Mapping[str, list[Fact]],
+    name: str,
+    stream: TextIO,
+    options: Options,
+) -> None:
+    if name != JSON:
+        _print(packages, facts, stream, options)
+        return
+    found = {
+        "modellint": __version__,
+        "python": platform.python_version(),
+        "packages": [asdict(package) for package in packages],
+        **{title: [asdict(fact) for fact in group] for title, group in facts.items()},
+    }
+    click.echo(json.dumps(found, indent=2), file=stream)
+
+
 STATES = {True: Text("ok", GOOD), False: Text("missing", FAIR)}
 
 
-def _print(packages: list[Package], facts: Mapping[str, list[Fact]]) -> None:
-    page = ListPage(gutter=11)
+def _print(
+    packages: list[Package], facts: Mapping[str, list[Fact]], stream: TextIO, options: Options
+) -> None:
+    page = ListPage(stream, options, gutter=11)
     page.print(Text("modellint", BOLD), f" {installed_version()} in {Path(__file__).parents[1]}")
     page.print(f"Python {platform.python_version()}, {platform.platform()}")
     _title(page, "Required")
@@ -102,7 +113,7 @@ def _print(packages: list[Package], facts: Mapping[str, list[Fact]]) -> None:
     _title(page, "Optional")
     for extra in dict.fromkeys(package.extra for package in packages if package.extra):
         _optional(page, extra, [each for each in packages if each.extra == extra])
-    page = ListPage(gutter=20)
+    page = ListPage(stream, options, gutter=20)
     for title, group in zip(("This machine", "Probes", "Here"), facts.values(), strict=True):
         _title(page, title)
         for fact in group:

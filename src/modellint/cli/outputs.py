@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -125,6 +125,30 @@ force_option = option(
     is_flag=True,
     help="Overwrite files that are not earlier reports or baselines.",
 )
+
+
+LIST_FORMATS = (TEXT, JSON)
+"""Formats of verbs that list and explain what is known."""
+
+
+def list_options(formats: Sequence[str] = LIST_FORMATS) -> Callable[[Any], Any]:
+    """Add the options of a verb that lists: `--output`, `--json` for short, and `--force`."""
+    short = option("--json", "as_json", group=OUTPUT, is_flag=True, help="Same as --output json.")
+    return lambda command: output_option(formats, "reports")(short(force_option(command)))
+
+
+def write_list(
+    given: Mapping[str, Any],
+    draw: Draw,
+    formats: Sequence[str] = LIST_FORMATS,
+    options: Options | None = None,
+) -> None:
+    """Write what a verb lists wherever its options want it."""
+    outputs = parse_outputs([*given["reports"], *([JSON] if given["as_json"] else [])], formats)
+    if not given["force"]:
+        require_replaceable(files_of(outputs), [])
+    for output in outputs:
+        output.write(draw, options or Options())
 
 
 def plain_outputs(given: dict[str, Any]) -> list[Output]:

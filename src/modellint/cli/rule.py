@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
@@ -14,6 +16,8 @@ from modellint.base.terminal import terminal_width
 from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_rules
 from modellint.cli.configuration import catalogue, configurable
+from modellint.cli.outputs import JSON, LIST_FORMATS, MARKDOWN, list_options, write_list
+from modellint.report.options import Options
 from modellint.report.text import SEVERITIES, Text
 from modellint.rules.message import as_prose
 from modellint.rules.rule import Example, Rule
@@ -21,32 +25,39 @@ from modellint.rules.selection import covers, find_rule, unknown
 
 WIDEST = 100
 INDENT = "  "
+FORMATS = (*LIST_FORMATS, MARKDOWN)
 
 
 @click.command(cls=Command)
 @click.argument("names", nargs=-1, required=True, metavar="CODE...", shell_complete=complete_rules)
-@option("--json", "as_json", is_flag=True, help="Print JSON.")
-@option("--markdown", is_flag=True, help="Print the rule's documentation page.")
+@list_options(FORMATS)
+@option("--markdown", is_flag=True, help="Same as --output markdown: the documentation page.")
 @configurable
 def command(
     names: tuple[str, ...],
-    as_json: bool,
     markdown: bool,
     config: Path | None,
     isolated: bool,
+    **given: Any,
 ) -> None:
     """Explain a rule: what it finds, why it matters, and how to fix it, with examples."""
     everything = catalogue(config, isolated)
     rules = [_find(name, everything) for name in names]
-    if as_json:
+    if markdown:
+        given["reports"] = (*given["reports"], MARKDOWN)
+    write_list(given, partial(_draw, rules), FORMATS)
+
+
+def _draw(rules: Sequence[Rule], name: str, stream: TextIO, _: Options) -> None:
+    if name == JSON:
         from modellint.cli.rules import entry
 
         entries = [entry(rule) for rule in rules]
-        click.echo(json.dumps(entries[0] if len(entries) == 1 else entries, indent=2))
-    elif markdown:
-        click.echo("\n".join(rule.markdown() for rule in rules), nl=False)
+        click.echo(json.dumps(entries[0] if len(entries) == 1 else entries, indent=2), file=stream)
+    elif name == MARKDOWN:
+        click.echo("\n".join(rule.markdown() for rule in rules), nl=False, file=stream)
     else:
-        click.echo("\n\n".join(explain(rule) for rule in rules))
+        click.echo("\n\n".join(explain(rule) for rule in rules), file=stream)
 
 
 def _find(name: str, rules: Mapping[str, Rule]) -> Rule:

@@ -11,7 +11,7 @@ import click
 from modellint.base.errors import ModellintError, UsageError
 from modellint.base.text import counted
 from modellint.cli.command import Command, option
-from modellint.cli.configuration import catalogue, configurable, configuration
+from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import printable
 
 if TYPE_CHECKING:
@@ -37,10 +37,13 @@ def new(code: str, name: str, folder: Path | None, config: Path | None, isolated
     """
     from modellint.base.files import write_atomically
     from modellint.discovery import shown_path
+    from modellint.rules.registry import load_rules
     from modellint.rules.template import TEMPLATE, file_name, next_code
 
-    rules = catalogue(config, isolated)
-    folder = folder or _configured_folders(config, isolated)[0]
+    folders = _configured_folders(config, isolated)
+    if folder is None:
+        folder = _at_least_one(folders)[0]
+    rules = load_rules([each for each in folders if each != folder or each.is_dir()])
     taken = [*rules, *(path.name.partition("-")[0] for path in folder.rglob("*-*.toml"))]
     code = next_code(code, taken)
     families = (rule.family for rule in rules.values() if rule.code[:-3] == code[:-3])
@@ -68,7 +71,7 @@ def test(paths: tuple[Path, ...], config: Path | None, isolated: bool) -> int:
     """Run the examples of rule files: given files or folders, or the configured rule folders."""
     from modellint.rules.registry import rule_files
 
-    paths = paths or tuple(_configured_folders(config, isolated))
+    paths = paths or tuple(_at_least_one(_configured_folders(config, isolated)))
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder")
@@ -84,9 +87,13 @@ def test(paths: tuple[Path, ...], config: Path | None, isolated: bool) -> int:
 
 def _configured_folders(config: Path | None, isolated: bool) -> Sequence[Path]:
     settings = configuration(config, isolated)
-    if not settings.settings.rules:
-        raise UsageError("name a folder, or set your rule folders in the configuration (rules)")
     return [settings.path("rules", folder) for folder in settings.settings.rules]
+
+
+def _at_least_one(folders: Sequence[Path]) -> Sequence[Path]:
+    if not folders:
+        raise UsageError("name a folder, or set your rule folders in the configuration (rules)")
+    return folders
 
 
 def _read(files: Sequence[Path], report: _TestReport) -> Iterator[Rule]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TextIO, get_args
 
 import click
 
@@ -16,6 +16,8 @@ from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_families, complete_rules, complete_runtimes
 from modellint.cli.configuration import catalogue, configurable
 from modellint.cli.given import one_of
+from modellint.cli.outputs import JSON, list_options, write_list
+from modellint.report.options import Options
 from modellint.report.page import ListPage
 from modellint.report.table import Row, names, prose
 from modellint.report.text import SEVERITIES, Text
@@ -73,16 +75,16 @@ EPILOG = """Writing rules:
     shell_complete=complete_runtimes,
     help="Only rules that apply to this runtime.",
 )
-@option("--json", "as_json", is_flag=True, help="Print full rules as JSON.")
+@list_options()
 @configurable
 def command(
     selectors: tuple[str, ...],
     family: str | None,
     severity: str | None,
     runtime: str | None,
-    as_json: bool,
     config: Path | None,
     isolated: bool,
+    **given: Any,
 ) -> None:
     """List all rules, or those selected by codes, prefixes, families or names."""
     everything = catalogue(config, isolated)
@@ -99,10 +101,14 @@ def command(
         and severity in (None, rule.severity)
         and (runtime is None or not rule.runtimes or runtime in rule.runtimes)
     ]
-    if as_json:
-        click.echo(json.dumps([entry(rule) for rule in chosen], indent=2))
-    else:
-        _print(chosen, ListPage())
+
+    def draw(name: str, stream: TextIO, options: Options) -> None:
+        if name == JSON:
+            click.echo(json.dumps([entry(rule) for rule in chosen], indent=2), file=stream)
+        else:
+            _print(chosen, ListPage(stream, options))
+
+    write_list(given, draw)
 
 
 def _require(name: str | None, known: Iterable[str], what: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -18,7 +18,9 @@ from modellint.cli.completion import complete_targets
 from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import note
 from modellint.cli.given import Count, comma_lists, one_of
+from modellint.cli.outputs import JSON, list_options, write_list
 from modellint.cli.target_pages import PRECISIONS, print_comparison, print_device, print_list
+from modellint.report.options import Options
 from modellint.report.page import ListPage
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def _precisions(
     callback=one_of(*PRECISIONS),
     help="Precision of the model.",
 )
-@option("--json", "as_json", is_flag=True, help="Print full devices as JSON.")
+@list_options()
 @configurable
 def command(names: tuple[str, ...], **given: Any) -> None:
     """List devices, show one in full, or compare several.
@@ -115,17 +117,23 @@ def command(names: tuple[str, ...], **given: Any) -> None:
     targets = _filtered(asked, given)
     if given["model"] is not None and verb != "compare":
         raise UsageError("--model goes with compare (example: modellint targets compare jetson)")
-    if given["as_json"]:
-        _print_json(targets)
-    elif not targets:
-        note("no device matches all filters")
-    elif verb == "show" or (verb is None and len(names) == len(asked) == 1):
-        for target in targets:
-            print_device(target, ListPage())
-    elif verb == "compare":
-        print_comparison(targets, _times(targets, given), ListPage())
-    else:
-        print_list(targets, ListPage())
+    in_full = verb == "show" or (verb is None and len(names) == len(asked) == 1)
+
+    def draw(name: str, stream: TextIO, options: Options) -> None:
+        page = ListPage(stream, options)
+        if name == JSON:
+            _write_json(targets, stream)
+        elif not targets:
+            note("no device matches all filters")
+        elif in_full:
+            for target in targets:
+                print_device(target, page)
+        elif verb == "compare":
+            print_comparison(targets, _times(targets, given), page)
+        else:
+            print_list(targets, page)
+
+    write_list(given, draw)
 
 
 def _verb(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
@@ -159,13 +167,13 @@ def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Targe
     )
 
 
-def _print_json(targets: Sequence[Target]) -> None:
-    """Print JSON: sizes in bytes, rates in operations and bytes per second."""
+def _write_json(targets: Sequence[Target], stream: TextIO) -> None:
+    """Write JSON: sizes in bytes, rates in operations and bytes per second."""
     import json
     from dataclasses import asdict
 
     document = {"version": 1, "targets": [asdict(target) for target in targets]}
-    click.echo(json.dumps(document, indent=2))
+    click.echo(json.dumps(document, indent=2), file=stream)
 
 
 def _times(targets: Sequence[Target], given: Mapping[str, Any]) -> dict[str, TimeEstimate | None]:

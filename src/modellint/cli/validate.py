@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.compare import parse_share
-from modellint.cli.outputs import color_option
+from modellint.cli.outputs import JSON, color_option, list_options, write_list
 from modellint.config.settings import OUTPUT
+from modellint.report.options import Options
 
 WHAT, LIMITS = "Estimates", "Limits"
 WRONG, DONE = 1, 0
@@ -50,7 +51,7 @@ Exit codes:
     metavar="PERCENT",
     help="Exit with 1 if the mean error is larger (example: 15).",
 )
-@option("--json", "as_json", group=OUTPUT, is_flag=True, help="Print JSON.")
+@list_options()
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
 @color_option
 def command(runs: tuple[Path, ...], **given: Any) -> int:
@@ -59,8 +60,6 @@ def command(runs: tuple[Path, ...], **given: Any) -> int:
     from modellint.benching.measured_models import ModelFinder
     from modellint.benching.validating import validate
     from modellint.profiles import read_runs
-    from modellint.report.options import Options
-    from modellint.report.runs import write_validation
     from modellint.targets import find_target_or_file
 
     limit = parse_share(given["max_mape"], "--max-mape")
@@ -68,16 +67,21 @@ def command(runs: tuple[Path, ...], **given: Any) -> int:
     with temporary_folder() as folder:
         finder = ModelFinder(given["models"], folder)
         result = validate(finder.found(read_runs(runs)), target)
-    if given["as_json"]:
-        from modellint.report.strict import dumps
-
-        click.echo(dumps(result.to_json(), 2))
-    else:
-        options = Options(verbose=given["verbose"], color=given["color"])
-        write_validation(result.to_json(), target.name, sys.stdout, options)
+    options = Options(verbose=given["verbose"], color=given["color"])
+    write_list(given, partial(_draw, result.to_json(), target.name), options=options)
     mape = result.mape
     if limit is None:
         return DONE
     if mape is None:
         raise UsageError("no run could be estimated; are their models among --models?")
     return WRONG if mape > limit else DONE
+
+
+def _draw(found: dict[str, Any], target: str, name: str, stream: TextIO, options: Options) -> None:
+    from modellint.report.runs import write_validation
+    from modellint.report.strict import dumps
+
+    if name == JSON:
+        click.echo(dumps(found, 2), file=stream)
+    else:
+        write_validation(found, target, stream, options)

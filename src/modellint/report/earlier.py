@@ -13,7 +13,12 @@ _CODE = r"[A-Z]{2,5}\d{3}"
 _BEGINS = {
     "full, or a model's page": r"── |No findings\.",
     "concise": rf"[^\n]*: (error|warning|info) {_CODE} ",
-    "json": r'\{\s*"version": 1,\s*"(modellint|probes)": ',
+    "json": r'\{\s*"version": 1,\s*"(modellint|probes|targets)": ',
+    "rules as json": rf'(\[\s*)?\{{\s*"code": "{_CODE}",\s*"name": "',
+    "rules": rf"[a-z_]+\n  {_CODE}  ",
+    "rule": rf"{_CODE} [a-z0-9-]+\n(error|warning|info) · |# [a-z0-9-]+ \({_CODE}\)\n",
+    "targets": r"[A-Z ]+\n  target  |[^\n]+  [a-z0-9-]+\n  is  ",
+    "doctor": r'modellint \S+ in |\{\s*"modellint": "',
     "measured run": r'\{\s*"kind": "modellint-run"',
     "survey of a fleet": r'\{\s*"version": 1,\s*"kind": "modellint-survey"',
     "jsonl": rf'\{{"code": "{_CODE}", "rule": "',

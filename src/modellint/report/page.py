@@ -167,13 +167,15 @@ class Page:
 
 
 class ListPage(Page):
-    """Page on standard output for lists, whose lines are not cut in a pipe."""
+    """Page for lists, whose lines are not cut in a pipe or a file."""
 
     widest = 100
     indent = 2
 
-    def __init__(self, gutter: int = 12) -> None:
-        super().__init__(sys.stdout, Options())
+    def __init__(
+        self, stream: TextIO | None = None, options: Options | None = None, *, gutter: int = 12
+    ) -> None:
+        super().__init__(stream or sys.stdout, options or Options())
         self.gutter = gutter
         if not self.is_terminal and "COLUMNS" not in os.environ:
             self.width = UNBOUNDED
