@@ -236,6 +236,10 @@ def test_weights_may_not_be_outside_of_the_package(package: Path, tmp_path: Path
         '{"itemInfoEntries": {"1": {"path": "/etc/passwd"}}, "rootModelIdentifier": "1"}',
         '{"itemInfoEntries": {"1": {"path": "nothing"}}, "rootModelIdentifier": "1"}',
         '{"itemInfoEntries": {"1": {"path": 5}}, "rootModelIdentifier": "1"}',
+        (
+            '{"itemInfoEntries": {"1": {"path": "com.apple.CoreML/model.mlmodel"}, "2": {}}, '
+            '"rootModelIdentifier": "1"}'
+        ),
     ],
 )
 def test_manifests_that_name_no_model(package: Path, manifest: str) -> None:

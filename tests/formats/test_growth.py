@@ -114,6 +114,19 @@ def test_missing_imports_are_counted_in_one_go(tmp_path: Path) -> None:
     assert is_linear(check, 250, 16)
 
 
+def test_missing_shards_are_looked_up_in_one_go(tmp_path: Path) -> None:
+    def folder(shards: int) -> Path:
+        made = tmp_path / str(shards)
+        if not made.exists():
+            made.mkdir()
+            listed = {f"w{each}": f"{each}.safetensors" for each in range(shards)}
+            index = made / "model.safetensors.index.json"
+            index.write_text(json.dumps({"weight_map": listed}))
+        return made
+
+    assert is_linear(lambda shards: read_model(folder(shards)), 500)
+
+
 def test_lists_of_lists_are_not_joined(tmp_path: Path) -> None:
     """onnx would keep the elements of each, which are four times as many."""
     joined = [

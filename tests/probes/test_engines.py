@@ -42,6 +42,12 @@ def test_the_header_names_its_writer(
     assert (model.producer_name, model.producer_version) == said
 
 
+def test_the_start_of_a_header_is_no_engine(tmp_path: Path) -> None:
+    (tmp_path / "any.engine").write_bytes(engine()[:4])
+    (problem,) = read_model(tmp_path / "any.engine").problems
+    assert (problem.kind, problem.fatal) == ("not-a-model", True)
+
+
 @pytest.mark.skipif(TENSORRT_RTX.module is None, reason=TENSORRT_RTX.install)
 def test_an_engine_just_built_is_recognised(tmp_path: Path) -> None:
     save(

@@ -68,8 +68,8 @@ def oversized_dense_layer(context: Context) -> Iterator[Hit]:
         size = value.tensor.nbytes if value is not None and value.tensor is not None else 0
         if not size or size < context.options["min-bytes"]:
             continue
-        total = context.model.weight_bytes
-        if size >= context.options["share"] * total:
+        total = context.model.weight_bytes  # without what a format does not count as weights
+        if context.options["share"] * total <= size <= total:
             yield Hit(node, {"size": size, "share": size / total})
 
 

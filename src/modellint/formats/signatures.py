@@ -29,6 +29,7 @@ _POINTER = re.compile(
     rb"version https://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/v\d+\r?\n"
 )
 _OID = re.compile(rb"^oid \w+:([0-9a-f]+)", re.MULTILINE)
+_ENGINE_HEADER = 32
 _SIZE = re.compile(rb"^size (\d{1,20})", re.MULTILINE)
 
 
@@ -51,7 +52,7 @@ def _encrypted_zip(head: bytes) -> Facts | None:
 
 
 def _tensorrt(head: bytes) -> Facts | None:
-    if head[:4] in (b"ftrt", b"ptrt", b"vtrt"):
+    if head[:4] in (b"ftrt", b"ptrt", b"vtrt") and len(head) > _ENGINE_HEADER:
         return {"format": "TensorRT engine", "detail": "compiled for one GPU, layout not published"}
     return None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,16 @@ if TYPE_CHECKING:
     from modellint.formats.elements import Array
 
 
+MOST_KEPT = 16 << 20
+"""Bytes of small tensors that stay in memory: tensors of a few bytes each may share a place."""
+
+
 class StoredTensors:
     """Creates the tensors of a model, and records those with invalid data."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
+        self._kept = 0
 
     def raw(self, name: str, dtype: DType, shape: tuple[int, ...], region: Region) -> Tensor:
         """Return a tensor that is read from its region on demand."""
@@ -27,6 +33,14 @@ class StoredTensors:
         read = partial(self.read_raw, region, dtype, shape)
         nbytes = dtype.nbytes(product(shape))
         return Tensor(name, dtype, shape, nbytes, region, read=read, read_parts=parts)
+
+    def at_hand(self, tensor: Tensor) -> Tensor:
+        """Return a tensor of few elements, which are read once and then kept."""
+        read = tensor.read
+        if read is not None and self._kept + tensor.nbytes <= MOST_KEPT:
+            self._kept += tensor.nbytes
+            read = cache(read)
+        return replace(tensor, small=True, read=read)
 
     def read_raw(self, region: Region, dtype: DType, shape: tuple[int, ...]) -> Array | None:
         try:

@@ -32,6 +32,7 @@ def read(path: Path) -> Model:
     try:
         items, root = _manifest(path)
         location = _location(path, items[root])
+        locations = _locations(path, items)
         if regular_size(path / location) is None:
             detail = f"{MANIFEST} names '{location}', which is not there"
             return broken(path, name, "corrupt", detail=detail)
@@ -39,7 +40,7 @@ def read(path: Path) -> Model:
         return broken(path, name, error.kind, **error.facts)
     model = read_file(path / location, Model(path, name), path)
     if not any(problem.fatal for problem in model.problems):
-        missing = tuple(each for each in _locations(path, items) if not (path / each).exists())
+        missing = tuple(each for each in locations if not (path / each).exists())
         model.format_facts = replace(coreml_facts(model), missing_items=missing)
     return model
 

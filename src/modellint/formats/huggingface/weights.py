@@ -67,14 +67,14 @@ def _indexed(folder: Path, index: str, names: frozenset[str], problems: Problems
         return WeightFiles(_matching(names, SHARD))
     table = stated.table("weight_map")
     listed = {bounded(name): table.text(name) for name in table}
+    first, counts = _first_tensors(listed), Counter(listed.values())
     outside = {file for file in set(listed.values()) if leaves_lexically(file) or not file}
     for file in sorted(outside):
-        tensors = [name for name, each in listed.items() if each == file]
         problems.note(
             "external-outside",
             location=file,
-            tensors=len(tensors),
-            tensor=tensors[0],
+            tensors=counts[file],
+            tensor=first[file],
             bytes=0,
             reason="absolute" if file.startswith("/") else "parent",
         )
@@ -86,11 +86,11 @@ def _indexed(folder: Path, index: str, names: frozenset[str], problems: Problems
 def read_weights(folder: Path, weights: WeightFiles, problems: Problems) -> list[WeightFile]:
     """Read the headers of all files, and note those that cannot be read."""
     parts = []
-    counts = Counter(weights.listed.values())
+    first, counts = _first_tensors(weights.listed), Counter(weights.listed.values())
     for name in weights.files:
         path = folder / name
         if regular_size(path) is None:
-            tensor = next((each for each, file in weights.listed.items() if file == name), "")
+            tensor = first.get(name, "")
             problems.note("shard-missing", location=name, tensors=counts[name], tensor=tensor)
             continue
         try:
@@ -104,6 +104,14 @@ def read_weights(folder: Path, weights: WeightFiles, problems: Problems) -> list
         except OSError as error:
             problems.note("shard-broken", location=name, detail=error.strerror or str(error))
     return parts
+
+
+def _first_tensors(listed: Mapping[str, str]) -> dict[str, str]:
+    """Return the first tensor that an index lists for each file."""
+    first: dict[str, str] = {}
+    for tensor, file in listed.items():
+        first.setdefault(file, tensor)
+    return first
 
 
 def _pointer(path: Path) -> Mapping[str, Any] | None:

@@ -77,9 +77,7 @@ class WeightsFile(StoredTensors):
             read = partial(self._read_bits, region, shape)
             return Tensor(name, dtype, shape, region.length, region, read=read)
         stored = self.raw(name, dtype, shape, region)
-        if region.length > SMALL:
-            return stored
-        return Tensor(name, dtype, shape, region.length, region, small=True, read=stored.read)
+        return stored if region.length > SMALL else self.at_hand(stored)
 
     def _read_bits(self, region: Region, shape: tuple[int, ...]) -> Array | None:
         """Unpack bits, of which OpenVINO stores the highest first."""

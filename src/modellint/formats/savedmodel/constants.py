@@ -65,9 +65,7 @@ def _from_content(
     if dtype.bits < 8:
         return Tensor(name, dtype, shape, content.length, region)
     found = stored.raw(name, dtype, shape, region)
-    if content.length > SMALL:
-        return found
-    return Tensor(name, dtype, shape, content.length, region, small=True, read=found.read)
+    return found if content.length > SMALL else stored.at_hand(found)
 
 
 def _from_numbers(name: str, stated: Message, dtype: DType, shape: tuple[int, ...]) -> Tensor:

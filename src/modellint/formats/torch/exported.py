@@ -120,7 +120,7 @@ def _payloads(model: Model, archive: Archive, prefix: str, stored: StoredTensors
                 for name, entry in table(config or {}, bounded(member)).items():
                     _add_payload(archive, f"{prefix}{folder}", name, entry, found, places)
     tensors, _ = tensors_of(found, Records(places), stored, model.path)
-    return [_at_hand(each) for each in tensors]
+    return [stored.at_hand(each) if _is_small(each) else each for each in tensors]
 
 
 def _add_payload(
@@ -158,20 +158,9 @@ def _numbers(sizes: Any) -> tuple[int, ...] | None:
     return found if len(found) == len(listed) else None
 
 
-def _at_hand(tensor: Tensor) -> Tensor:
-    """Return a tensor whose few elements may be read at any time."""
-    if tensor.read is None or tensor.nbytes > SMALL:
-        return tensor
-    return Tensor(
-        tensor.name,
-        tensor.dtype,
-        tensor.shape,
-        tensor.nbytes,
-        tensor.region,
-        small=True,
-        read=tensor.read,
-        read_parts=tensor.read_parts,
-    )
+def _is_small(tensor: Tensor) -> bool:
+    """Return True if the few elements may be read at any time."""
+    return tensor.read is not None and tensor.nbytes <= SMALL
 
 
 def _pickles(archive: Archive, prefix: str) -> Iterator[tuple[Import, ...]]:
