@@ -21,8 +21,6 @@ _QUANTIZED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 """Types of a cache that are stored in blocks."""
 BLOCK = 32
 LLAMA = "llama.cpp"
-_EVEN = frozenset({"vllm", "tensorrt-llm"})
-"""Runtimes that refuse heads which the devices do not share evenly."""
 _UNITS = {"mxfp4": "fp4", "nvfp4": "fp4", "fp4": "fp4", "fp8": "fp8"}
 """Schemes by a part of their name, and the precision of units that compute in them."""
 
@@ -102,7 +100,7 @@ def weights_do_not_fit(context: Context) -> Iterator[Hit]:
 def heads_not_divisible(context: Context) -> Iterator[Hit]:
     """Counts of heads that the devices do not share evenly."""
     needs = context.analysis(language_needs)
-    if needs is None or needs.split.how != "tensor" or needs.runtime_name not in _EVEN:
+    if needs is None or needs.split.how != "tensor" or not needs.runtime.even_heads:
         return
     odd = [count for count in needs.split.undivided if "head" in count]
     if odd:

@@ -118,6 +118,10 @@ class LanguageMemory:
     """True if it then caches values of all layers in the width of the widest."""
     split: str = "tensor"
     """Way of splitting a model over several devices by default."""
+    even_heads: bool = False
+    """True if it refuses heads which the devices do not share evenly."""
+    serves_for: tuple[str, ...] = ()
+    """Runtimes of graphs that it is built on: it serves the language models of their users."""
     offloads: bool = False
     """True if it can leave layers in the host's memory."""
     repacks: tuple[str, ...] = ()

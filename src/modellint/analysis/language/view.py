@@ -9,12 +9,6 @@ from modellint.model.architecture import Architecture, LayerShape
 from modellint.runtimes import LanguageMemory, language_runtimes
 from modellint.targets.deployment import Deployment
 
-_SERVED_BY = {
-    "tensorrt": "tensorrt-llm",
-    "tensorrt-rtx": "tensorrt-llm",
-    "onnxruntime": "onnxruntime-genai",
-}
-"""Runtimes of graphs, and those built on them that serve language models."""
 _KNOWN: Remembered[Architecture | None] = Remembered()
 
 
@@ -67,7 +61,7 @@ def language_runtime(model: Model, deployment: Deployment) -> tuple[str, Languag
     if stated in known:
         return stated, known[stated]
     usual = next((name for name, each in known.items() if model.format in each.formats), "")
-    built_on = _SERVED_BY.get(stated, "")
+    built_on = next((name for name, each in known.items() if stated in each.serves_for), "")
     if built_on and not (usual and deployment.is_assumed("runtime")):
         runtime = known[built_on]
         if model.format in (*runtime.formats, *runtime.also_loads):

@@ -15,5 +15,6 @@ RUNTIME = Runtime(
         cache_types=("fp16", "fp32", "bf16", "int8", "int4"),
         sources=("https://onnxruntime.ai/docs/genai/reference/config.html",),
         windows=False,
+        serves_for=("onnxruntime",),
     ),
 )

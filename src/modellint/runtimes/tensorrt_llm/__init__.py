@@ -11,6 +11,8 @@ RUNTIME = Runtime(
     language=LanguageMemory(
         formats=(),
         cache_types=("fp16", "bf16", "fp8", "int8"),
+        even_heads=True,
+        serves_for=("tensorrt", "tensorrt-rtx"),
         sources=(
             "https://nvidia.github.io/TensorRT-LLM/reference/memory.html",
             "https://nvidia.github.io/TensorRT-LLM/advanced/gpt-attention.html",

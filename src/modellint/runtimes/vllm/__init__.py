@@ -11,6 +11,7 @@ RUNTIME = Runtime(
     language=LanguageMemory(
         formats=("huggingface", "safetensors"),
         cache_types=("fp16", "bf16", "fp8"),
+        even_heads=True,
         sources=(
             "https://docs.vllm.ai/en/latest/configuration/engine_args/",
             "https://docs.vllm.ai/en/latest/design/hybrid_kv_cache_manager/",
