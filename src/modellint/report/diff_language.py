@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from modellint.base.text import growth, quantity, timing
 from modellint.base.units import format_bytes
+from modellint.report.diff_words import dims_text
 from modellint.report.table import Column, Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
 from modellint.results.difference import (
@@ -91,7 +92,7 @@ def tensor_rows(tensors: Sequence[TensorDifference], words: Words, arrow: str) -
 def _tensor_facts(each: TensorDifference, arrow: str) -> Iterator[str]:
     old, new = each.shapes
     if each.change == "resized" and old is not None and new is not None:
-        yield f"{_dims(old)} {arrow} {_dims(new)}"
+        yield f"{dims_text(old)} {arrow} {dims_text(new)}"
     if each.change == "unread":
         yield "numbers not compared"
     if each.where:
@@ -103,10 +104,6 @@ def _tensor_facts(each: TensorDifference, arrow: str) -> Iterator[str]:
 def percent(share: float) -> str:
     """Format a difference with three digits: ``8.7%``, ``0.021%``."""
     return f"{share * 100:.3g}%" if share < 10 else f"{share:,.0f} times"
-
-
-def _dims(shape: Sequence[int]) -> str:
-    return "×".join(map(str, shape))
 
 
 def metric_rows(metrics: Sequence[MetricChange], words: Words) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from modellint.base.text import counted, quantity, work
@@ -131,3 +131,7 @@ def figure_text(change: FigureChange, value: int | None) -> str:
     if change.unit == "bytes":
         return format_bytes(value)
     return work(value) if change.name == "macs" else quantity(value)
+
+
+def dims_text(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape)) or "scalar"
