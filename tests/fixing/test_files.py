@@ -162,7 +162,9 @@ class TestInThisProcess:
 
     def test_what_other_options_would_fix_is_named(self) -> None:
         result = run_cli("check", EXAMPLES / "qat_residual.onnx", "-t", "a10", "--diff")
-        assert "Nothing to fix as asked: QNT111 with --unsafe-fixes; DYN003" in result.stdout
+        assert (
+            "Nothing to fix with these options: QNT111 with --unsafe-fixes; DYN003" in result.stdout
+        )
 
     def test_standard_input_cannot_be_fixed(self, model: Path) -> None:
         result = run_cli("check", "-", "--fix", stdin=model.read_bytes())

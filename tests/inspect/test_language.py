@@ -65,7 +65,7 @@ def test_the_page_fits_its_width(model: Path, width: str, monkeypatch: pytest.Mo
     ("runtime", "basis", "said"),
     [
         ("llama.cpp", "planned", ""),
-        ("vllm", "estimated", "estimated from what vllm printed"),
+        ("vllm", "estimated", "estimated from the figures that vllm printed"),
         ("tensorrt-llm", "least", "the buffers of tensorrt-llm are not known"),
     ],
 )

@@ -39,7 +39,7 @@ def test_a_runtime_gets_a_copy_with_its_data(web: Web, tmp_path: Path) -> None:
     assert answers(result) == [("accepted", None), ("accepted", None)], result
     assert web.sent > 40 << 20
     assert "large.onnx: 40.2 MiB fetched in" in result.stderr
-    assert "weights were not asked" not in result.stderr
+    assert "read weights did not run" not in result.stderr
 
 
 def test_what_is_refused_is_named_by_its_address(web: Web, models: Path, tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def lower_ir_version(context: Context, hit: Hit) -> Fix | None:
     if not isinstance(highest, int) or _needed_ir(context.model) > highest:
         return None
     edits = (Rewrite(partial(_with_ir_version, version=highest)),)
-    return Fix(edits, f"States IR version {highest}, the newest that the runtime takes.")
+    return Fix(edits, f"States IR version {highest}, the newest that the runtime supports.")
 
 
 _IR_OF_TYPES = {

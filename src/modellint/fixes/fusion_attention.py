@@ -233,7 +233,7 @@ def join_projections(context: Context, hit: Hit) -> Fix | None:
         InsertNodes(first.graph, made, before=first),
         RemoveNodes(tuple(nodes)),
     )
-    says = f"Makes one product of the {len(nodes)} of '{data.name}' and stored weights."
+    says = f"Merges the {len(nodes)} products of '{data.name}' and stored weights."
     return Fix(edits, says, tolerance=tolerance)
 
 

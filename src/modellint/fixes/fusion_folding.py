@@ -78,7 +78,7 @@ def keep_first_result(context: Context, hit: Hit) -> Fix | None:
         return None
     edits.append(RemoveNodes(hit.related))
     last = hit.related[-1]
-    return Fix(tuple(edits), f"Uses the first result of what '{last.label}' repeats.")
+    return Fix(tuple(edits), f"Uses the earlier result that '{last.label}' repeats.")
 
 
 def _is_reproducible(model: Model, node: Node) -> bool:
@@ -159,7 +159,7 @@ def _with_stored(model: Model, ends: Sequence[Value], count: int) -> Fix | None:
             computed(name, model.graph, array, dtype),
             Replace(end, name),
         )
-    says = f"Stores what {count} ops compute from constants."
+    says = f"Stores the results of {count} ops on constants."
     return Fix(tuple(edits), says, "exact")
 
 
@@ -393,5 +393,5 @@ def add_bias(context: Context, hit: Hit) -> Fix | None:
         return None
     gemm = NewNode("Gemm", (left, product.input(1), flat.name), (add.output(),), name=product.name)
     insertion = InsertNodes(add.graph, (gemm,), before=add)
-    says = f"Makes a Gemm of MatMul '{product.label}' and the bias after it."
+    says = f"Merges MatMul '{product.label}' and the bias after it into a Gemm."
     return Fix((RemoveNodes((add, product)), flat, insertion), says, "numbers", tolerance=_ROUNDING)

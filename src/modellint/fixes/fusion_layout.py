@@ -245,7 +245,7 @@ def reshape_once(context: Context, hit: Hit) -> Fix | None:
     source, output = first.input(0), last.output()
     if source is None or output is None or first is last:
         return None
-    says = f"Makes one Reshape of the {len(hit.related)} views that end at '{last.label}'."
+    says = f"Merges the {len(hit.related)} views that end at '{last.label}' into one Reshape."
     if is_static(source.shape) and source.shape == output.shape:
         edits = bypass(last, source)
         return Fix(edits, f"Removes the views up to '{last.label}'.") if edits else None
@@ -316,7 +316,7 @@ def copy_pixels(context: Context, hit: Hit) -> Fix | None:
         SetAttribute(resize, "coordinate_transformation_mode", "asymmetric"),
         SetAttribute(resize, "nearest_mode", "floor"),
     )
-    return Fix(edits, f"Lets Resize '{resize.label}' copy pixels.")
+    return Fix(edits, f"Sets the modes of Resize '{resize.label}' that copy pixels.")
 
 
 def gather_pixels(context: Context, hit: Hit) -> Fix | None:

@@ -345,7 +345,7 @@ def pad(context: Context, hit: Hit) -> Fix | None:
         if more is None:
             return None
         edits += more
-    says = f"Lets the ops after Pad '{node.label}' pad by themselves."
+    says = f"Moves Pad '{node.label}' into the ops after it."
     edits += [Replace(output, value), RemoveNodes((node,))]
     return Fix(tuple(edits), says, tolerance=tolerance_of(output))
 

@@ -199,7 +199,7 @@ def forget_local_paths(context: Context, hit: Hit) -> Fix | None:
         for key, text in node.metadata.items()
         if LOCAL_PATH.search(text)
     )
-    return Fix(edits, f"Drops {len(edits)} entries of metadata with local paths.")
+    return Fix(edits, f"Drops {len(edits)} metadata entries with local paths.")
 
 
 def stop_training(context: Context, hit: Hit) -> Fix | None:

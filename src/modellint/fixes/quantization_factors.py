@@ -71,7 +71,7 @@ def _with_factor(context: Context, q: Converter, dq: Converter) -> Fix | None:
         value = f"{name}_result"
     last = made[-1]
     made[-1] = NewNode(last.op_type, last.inputs, (dq.output,), last.attributes, like=last.like)
-    says = f"Writes what DequantizeLinear '{dq.node.label}' does besides undoing as Mul and Add."
+    says = f"Writes the remaining effect of DequantizeLinear '{dq.node.label}' as Mul and Add."
     edits = (*tensors, *instead((dq.node,), dq.node, *made))
     return Fix(edits, says, "choice", _OFFER, tolerance)
 

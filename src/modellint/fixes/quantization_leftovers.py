@@ -60,7 +60,7 @@ def store_quantized(context: Context, hit: Hit) -> Fix | None:
         edits += more
     if not edits:
         return None
-    return Fix(tuple(edits), f"Stores {count} weights as their quantizers return them.")
+    return Fix(tuple(edits), f"Stores {count} weights quantized.")
 
 
 def _stored(quantizer: Converter) -> list[GraphEdit]:
@@ -184,7 +184,7 @@ def drop_watched(context: Context, hit: Hit) -> Fix | None:
             made = each.output() if each is not None else None
             if each is not None and made is not None and not _is_read_by_others(made, watching):
                 removed[id(each)] = each
-    says = f"Drops {len(watching)} outputs of a calibration."
+    says = f"Drops {len(watching)} calibration outputs."
     edits: tuple[GraphEdit, ...] = (
         *(RemoveOutput(output) for output, _ in watching),
         RemoveNodes(tuple(removed.values())),
@@ -216,7 +216,7 @@ def drop_buffers(context: Context, hit: Hit) -> Fix | None:
     ]
     if not idle:
         return None
-    return Fix(tuple(map(RemoveTensor, idle)), f"Drops {len(idle)} buffers of observers.")
+    return Fix(tuple(map(RemoveTensor, idle)), f"Drops {len(idle)} observer buffers.")
 
 
 def use_standard_operators(context: Context, hit: Hit) -> Fix | None:

@@ -116,7 +116,7 @@ def share_source(context: Context, hit: Hit) -> Fix | None:
     )
     if not uses or pair.output.dtype != pair.undoes.source.dtype:
         return None
-    says = f"Lets {uses[0].node.op_type} '{uses[0].node.label}' read what is not rounded."
+    says = f"Lets {uses[0].node.op_type} '{uses[0].node.label}' read the unrounded value."
     return Fix((Replace(pair.output, pair.undoes.source, uses),), says, tolerance=STEPS)
 
 
@@ -139,7 +139,9 @@ def drop_requantization(context: Context, hit: Hit) -> Fix | None:
     removed = [node]
     if before.output.sole_consumer is node:
         removed.append(before.node)
-    says = f"Removes {node.op_type} '{node.label}', which returns what was quantized before."
+    says = (
+        f"Removes {node.op_type} '{node.label}', which returns the value from before quantization."
+    )
     return Fix((Replace(quantizer.output, before.source), RemoveNodes(tuple(removed))), says)
 
 

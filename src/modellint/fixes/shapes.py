@@ -65,7 +65,7 @@ def join_tensors(context: Context, hit: Hit) -> Fix | None:
         edits += [RemoveNodes((joined,)), InsertNodes(joined.graph, (concat,), before=joined)]
     if sequence.is_output or not sequence.consumers:
         return None
-    return Fix(tuple(edits), f"Joins what {made.op_type} '{made.label}' collects by a Concat.")
+    return Fix(tuple(edits), f"Writes the sequence of {made.op_type} '{made.label}' as a Concat.")
 
 
 def fix_dims(context: Context, hit: Hit) -> Fix | None:

@@ -27,7 +27,7 @@ def failure_of(
     try:
         path, left = _fixed(path, plan, choices)
     except EditError as error:
-        return f"the fix cannot be carried out: {error}"
+        return f"the fix cannot be applied: {error}"
     if left:
         return f"not fixed after {MOST_ROUNDS} rounds: {left[0].fix.says}"
     found = differences(read_text(fixed), read_model(path))

@@ -16,7 +16,7 @@ def interface_difference(old: Model, new: Model) -> str:
             if not _is_alike(value, now[value.name]):
                 return f"{kind} {value.name!r} would be {_type_of(now[value.name])}"
         if [value.name for value in before] != [value.name for value in after]:
-            return f"{kind}s would be others, or in another order"
+            return f"{kind}s would change or be reordered"
     return ""
 
 

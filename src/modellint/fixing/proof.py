@@ -179,11 +179,11 @@ class Proof:
         to_vanish = (each.rule.code for each in fixes if not each.fix.keeps_finding)
         for code in dict.fromkeys(to_vanish):
             if new[code] >= old[code] and places[1][code] >= max(places[0][code], 1):
-                return Failure("findings", f"{code} still finds what it did")
+                return Failure("findings", f"{code} still reports the same")
         fixable = {rule.code for rule in self.plan.rules if rule.autofix is not None}
         for code, number in new.items():
             if number > old[code] and code not in fixable:
-                return Failure("findings", f"{code} finds more than before")
+                return Failure("findings", f"{code} reports more than before")
         return None
 
     def _counts(self, path: Path) -> Counter[str]:
@@ -223,7 +223,7 @@ class Proof:
         baseline, new = self._pair(proved, _change_interface(fixes))
         if baseline.refusal and not new.refusal and new.execution is not None:
             proved.ran = new
-            self.ways.add(f"{new.execution.runtime} refused the model before, and runs it now")
+            self.ways.add(f"{new.execution.runtime} rejected the model before, and now runs it")
             return None
         if baseline.refusal:
             return self._without_running(fixes, model, baseline.refusal, trusted=trusted)
@@ -233,7 +233,7 @@ class Proof:
         assert new.execution is not None
         proved.ran = replace(new, given=baseline.given)
         if any(each.fix.changes_outputs for each in fixes):
-            self.ways.add(f"{new.execution.runtime} runs it; outputs differ, as was chosen")
+            self.ways.add(f"{new.execution.runtime} runs it; outputs differ, as chosen")
             return None
         tolerance = _tolerance(fixes)
         difference = largest_difference(baseline.execution, new.execution, self.model, model)
@@ -245,7 +245,7 @@ class Proof:
         if _change_interface(fixes) and mixes_samples(
             self.original, proved.path, self.model, self.baseline.failed, _limits()
         ):
-            return Failure("outputs", "samples of a batch would not give what each gives alone")
+            return Failure("outputs", "samples in a batch would not match their results alone")
         proved.difference = difference
         self.ways.add(f"run in {new.execution.runtime} on {baseline.inputs}")
         return None
@@ -284,7 +284,9 @@ class Proof:
             self.ways.add(f"by structure, since the model cannot be run here: {reason}")
             return None
         if trusted:
-            self.ways.add(f"by onnx's checker and types alone, since it cannot be run: {reason}")
+            self.ways.add(
+                f"by onnx's checker and types only, since the model cannot be run: {reason}"
+            )
             return None
         return Failure("not-run", reason)
 
@@ -310,7 +312,7 @@ def _obstacle(model: Model) -> str:
         return "its external data is missing"
     spare = memory_to_spare()
     if spare is not None and model.weight_bytes * NEEDED > spare:
-        return f"its {model.weight_bytes / 2**30:.0f} GiB of weights need more memory than there is"
+        return f"its {model.weight_bytes / 2**30:.0f} GiB of weights exceed the available memory"
     try:
         runtime_for(model.format)
     except ModellintError as error:

@@ -178,7 +178,7 @@ class Fixing:
         draft = next(self._drafts)
         self.course.attempts += 1
         if self.course.attempts > MOST_ATTEMPTS:
-            return Failure("edit", "too many fixes of this model fail"), draft, None
+            return Failure("edit", "too many fixes fail on this model"), draft, None
         editor = editor_of(self._opened.model.format)
         assert editor is not None
         try:

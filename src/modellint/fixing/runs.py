@@ -28,13 +28,13 @@ class Ran:
     failed: tuple[Arrays, ...] = ()
     """Inputs that it did not take, where it took others."""
     given: int = 0
-    """Number of the first inputs that were given; the others are made up."""
+    """Number of the first inputs that were given; the others are random."""
 
     @property
     def inputs(self) -> str:
         """Describe the inputs."""
         made = len(self.feeds) - self.given
-        described = [f"{counted(made, 'input')} made up for it"] if made else []
+        described = [counted(made, "random input")] if made else []
         described += [counted(self.given, "given input")] if self.given else []
         return " and ".join(described)
 
@@ -105,7 +105,7 @@ def _differences(old: Execution, new: Execution, before: Model, after: Model) ->
 
 def said(difference: float, tolerance: float) -> str:
     if math.isinf(difference):
-        return "an output has another shape, or is NaN or infinite elsewhere"
+        return "an output has a different shape, or NaN or infinity at different positions"
     allowed = f", more than {tolerance:g}" if tolerance else ""
     return f"an output differs by {difference:.2g} of its largest element{allowed}"
 

@@ -50,7 +50,7 @@ class FindingEntry(TypedDict):
     url: Annotated[str | None, "The page of the rule; none for a rule that is not built in."]
     fixable: Annotated[
         str | None,
-        "How far the rule's fixes may be trusted: safe, exact, numbers, choice; null without any.",
+        "Safety of the rule's fixes: safe, exact, numbers or choice; null without fixes.",
     ]
 
 
@@ -168,7 +168,7 @@ class FixesEntry(TypedDict):
     data_files: Annotated[list[str], "Files of weights that were written with it, by name."]
     fixed: list[FixedEntry]
     refused: Annotated[list[FixedEntry], "Fixes whose proof failed."]
-    offered: Annotated[list[FixedEntry], "Fixes that were not asked for."]
+    offered: Annotated[list[FixedEntry], "Fixes that were not requested."]
     changes: list[ChangeEntry]
     before: SizeEntry | None
     after: SizeEntry | None
@@ -203,7 +203,7 @@ class Document(TypedDict):
         list[FindingEntry], "All findings, including suppressed ones, most severe first."
     ]
     probes: Annotated[list[ProbeEntry] | None, "Null if the run did not probe."]
-    fixes: Annotated[list[FixesEntry] | None, "Null if the run was not to fix anything."]
+    fixes: Annotated[list[FixesEntry] | None, "Null if the run was not asked to fix anything."]
     summary: SummaryEntry
 
 

@@ -136,7 +136,7 @@ class _FixPage(Page):
             self.print(Text(f"{said}.", FIX))
         else:
             offers = self.words(_offers([each for file in fixes for each in file.offered]))
-            said = f"Nothing to fix as asked: {offers}." if offers else "Nothing to fix."
+            said = f"Nothing to fix with these options: {offers}." if offers else "Nothing to fix."
             for line in Text(said).wrapped(self.page):
                 self.print(line)
         refused = sum(len(each.refused) for each in fixes)
@@ -145,11 +145,11 @@ class _FixPage(Page):
 
 
 _STEPS = {
-    "edit": "It cannot be carried out",
+    "edit": "It cannot be applied",
     "file": "The file would have a new problem",
     "interface": "The interface would change",
-    "checker": "onnx's checker refuses the result",
-    "loading": "The runtime refuses the result",
+    "checker": "onnx's checker rejects the result",
+    "loading": "The runtime rejects the result",
     "outputs": "Outputs would differ",
     "findings": "Linting finds",
     "not-run": "Not proved, since the model cannot be run here",

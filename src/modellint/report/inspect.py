@@ -356,7 +356,7 @@ class _ModelPage(LanguagePage):
             self.item(f"No placement on {where}: ", self.words(why))
         if not told.placement and not told.not_placed:
             self.blank()
-            self.line("No placement: the runtime runs all nodes on one unit, or is not known.")
+            self.line("No placement: the runtime is unknown, or runs all nodes on one unit.")
 
     def _profile(self, told: Inspection) -> None:
         if told.profile is None:

@@ -22,8 +22,8 @@ from modellint.results.inspection import (
 MOST_KINDS = 4
 MOST_REQUESTS = 1 << 12
 COMPUTED = {
-    "estimated": "estimated from what {runtime} printed when it started with its defaults",
-    "least": "by the widest layer and the logits; the buffers of {runtime} are not known",
+    "estimated": "estimated from the figures that {runtime} printed at startup with its defaults",
+    "least": "from the widest layer and the logits; the buffers of {runtime} are unknown",
 }
 """Words for what the compute column follows, where the runtime's plan is not known."""
 CONTEXTS = (
@@ -253,7 +253,9 @@ class LanguagePage(NeedsPage):
         if not told.longest:
             return ["no context fits"]
         said = f"{told.longest:,} tokens fit"
-        return [f"{said}, all that were trained" if told.longest == told.trained_context else said]
+        return [
+            f"{said}, the full trained context" if told.longest == told.trained_context else said
+        ]
 
     def _devices_of(self, told: LanguageModel) -> None:
         if told.devices == 1:
@@ -282,8 +284,8 @@ class LanguagePage(NeedsPage):
         if draft.break_even is None:
             return said
         if draft.break_even >= 1:
-            return f"{said}: gains nothing, a token of it takes as long"
-        return f"{said}: gains time if more than {draft.break_even:.0%} of its tokens are accepted"
+            return f"{said}: no gain, since its tokens take as long"
+        return f"{said}: faster if more than {draft.break_even:.0%} of its tokens are accepted"
 
 
 def _tokens(tokens: int) -> str:

@@ -197,9 +197,9 @@ class NeedsPage(SweepPage):
 
     def _room(self, needs: Memory) -> str:
         if needs.cache_unknown is not None:
-            return "not known: the cache is not counted"
+            return "unknown: the cache is not included"
         if needs.verdict is None:
-            return "not known: too many tensors are not counted"
+            return "unknown: too many tensors are not included"
         found = []
         if needs.largest_batch is not None:
             found.append(
@@ -352,7 +352,7 @@ class NeedsPage(SweepPage):
             said += f"; smallest: {self.words(fitting[0].target or '')}"
         self.line(said)
         if first.total.confidence:
-            self.line("Times are expected for a run; most are within the factor.")
+            self.line("Times are expected values per run; most runs are within the factor.")
 
     def _device(self, needs: Memory, time: Time | None) -> list[Text | str]:
         bound = needs.roofline

@@ -23,7 +23,7 @@ class SweepPage(Page):
             return
         self.blank()
         if not found:
-            self.line("No time is known for these devices and precisions.")
+            self.line("No times are known for these devices and precisions.")
         elif found[0].satisfies is not None:
             self._ranking(found)
         else:
@@ -47,7 +47,7 @@ class SweepPage(Page):
             [self._swept(key, row, batches) for key, row in rows.items()],
             title="expected time of a run",
         )
-        self.line("The last columns are of the largest batch; most times are within the factor.")
+        self.line("The last columns are for the largest batch; most runs are within the factor.")
 
     def _swept(
         self, key: tuple[str, str], row: Mapping[int, Candidate], batches: Sequence[int]

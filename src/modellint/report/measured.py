@@ -67,8 +67,8 @@ def _common_notes(runs: Sequence[MeasuredRun]) -> list[tuple[str, int]]:
     late = [each.waiting for each in around if each.waiting is not None and each.waiting > 0.05]
     taken = [each.stolen for each in around if each.stolen is not None and each.stolen > 0.05]
     found = [
-        ("The interval is wider than 5% of the median: smaller differences mean nothing.", wide),
-        (f"Others used the processors: up to {max(late, default=0):.0%} waiting.", len(late)),
+        ("The interval is wider than 5% of the median: smaller differences mean little.", wide),
+        (f"Other processes used the CPU: up to {max(late, default=0):.0%} waiting.", len(late)),
         (f"The hypervisor took up to {max(taken, default=0):.0%} of the time.", len(taken)),
     ]
     return [(text, count) for text, count in found if count]
@@ -121,7 +121,7 @@ def _write_one(page: Page, run: MeasuredRun, *, verbose: bool) -> None:
         energy = f"{1000 * run.energy.joules:.3g} mJ per inference ({run.energy.source})"
         page.field("Energy", energy)
     elif run.source == "bench":
-        page.field("Energy", "not measured: no counter that this user may read")
+        page.field("Energy", "not measured: no counter is readable by this user")
     for note in run.notes:
         page.field("Doubt", Text(page.words(note), FAIR))
     if run.layers:

@@ -80,7 +80,7 @@ class PlacementPage(Page):
         if not savings:
             return
         self.blank()
-        self.line(Text("What one change would do", HEADING))
+        self.line(Text("Effect of single changes", HEADING))
         for number, saving in enumerate(savings, start=1):
             arrow = "to" if self.is_ascii else "→"
             after = counted(saving.partitions, "part")
@@ -93,7 +93,7 @@ class PlacementPage(Page):
         which = f"'{self.short(saving.first)}'"
         if saving.nodes > 1:
             which = f"({counted(saving.nodes, 'node')})"
-        return f"{self.words(saving.op)} {which} {self.words(saving.reason)}; if it were taken"
+        return f"{self.words(saving.op)} {which} {self.words(saving.reason)}; if it were supported"
 
     def _parts(self, parts: Sequence[PlacedPart]) -> None:
         if len(parts) < 2:

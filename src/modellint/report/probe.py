@@ -20,9 +20,9 @@ from modellint.results.finding import Finding, Probed, Result
 VERDICTS = ("confirmed", "contradicted", "unforeseen")
 EVIDENCE = "probe"
 MEANINGS = {
-    "confirmed": "predicted by a rule, and refused by the runtime",
+    "confirmed": "predicted by a rule, and rejected by the runtime",
     "contradicted": "predicted by a rule, but accepted by the runtime",
-    "unforeseen": "refused by the runtime, but not predicted by any rule",
+    "unforeseen": "rejected by the runtime, but not predicted by any rule",
 }
 STYLES = {"builds": GOOD, "parses": GOOD, "refused": POOR}
 COLUMNS = (
@@ -67,7 +67,7 @@ def write_table(result: Result, stream: TextIO, options: Options) -> None:
                 page.print(" " * REASON, each)
     remembered = sum(probed.cached for probed in result.probes)
     if remembered:
-        page.print(f"{counted(remembered, 'answer')} of an earlier run (--no-cache asks again)")
+        page.print(f"{counted(remembered, 'answer')} from an earlier run (--no-cache probes again)")
     if not options.quiet and not result.active:  # else the findings' report says it
         for sentence in sentences(result):
             page.line(sentence)
@@ -143,7 +143,7 @@ def _agreement_row(probed: Probed) -> list[str]:
 def _rate(counts: Counter[str]) -> str:
     predicted = counts["confirmed"] + counts["contradicted"]
     if not predicted and not counts["unforeseen"]:
-        return "No rule predicted a refusal, and no runtime refused anything."
+        return "No rule predicted a rejection, and no runtime rejected anything."
     words = [
         f"{counts['confirmed']} of {counted(predicted, 'refusal')} predicted by rules confirmed"
     ]

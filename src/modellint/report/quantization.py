@@ -138,7 +138,7 @@ class QuantizationPage(Page):
         score = summary["score"]
         self.blank()
         if score is None:
-            self.line("Nothing to quantize: no product of matrices and no convolution.")
+            self.line("Nothing to quantize: there are no matrix products or convolutions.")
             return
         style = GOOD if score >= 80 else FAIR if score >= 50 else POOR
         what = "Readiness" if summary["method"] == "none" else "Coverage"

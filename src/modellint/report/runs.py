@@ -61,7 +61,7 @@ def write_validation(
         names_of = ", ".join(page.words(name) for name in different[:3])
         page.field("Left out", f"{len(found['unknown'])} without an estimate: {names_of}")
     if not rows:
-        page.field("", "Name the files of their models with --models.")
+        page.field("", "Give the files of their models with --models.")
     if len(found["by_device"]) > 1:
         page.items("By device", [page.words(f"{k} {v:.0%}") for k, v in found["by_device"].items()])
     shown = rows if options.verbose else rows[:MOST_LAYERS]
@@ -134,7 +134,7 @@ def _write_pairs(
     changed.sort(key=lambda each: -abs(each["new_seconds"] - each["old_seconds"]))
     shown = changed if verbose else changed[:MOST_LAYERS]
     if not shown:
-        page.line("No layer takes a different time.")
+        page.line("No layer's time changed.")
         return
     rows: list[Row] = [
         [

@@ -24,7 +24,7 @@ def summary(inspection: Inspection) -> str:
 def _sentences(inspection: Inspection) -> Iterator[str]:
     yield _what(inspection)
     if inspection.inputs and inspection.outputs:
-        yield f"It takes {_ports(inspection.inputs)} and gives {_ports(inspection.outputs)}."
+        yield f"It takes {_ports(inspection.inputs)} and returns {_ports(inspection.outputs)}."
     if inspection.macs:
         sizes = ", ".join(f"{name} {size}" for name, size in (inspection.sizes or {}).items())
         per = f" at {clean(sizes)}" if sizes else ""
@@ -35,7 +35,7 @@ def _sentences(inspection: Inspection) -> Iterator[str]:
         if memory.target is not None:
             yield _device(memory, (inspection.time or {}).get(memory.target))
     if len(inspection.estimates) > MOST_DEVICES:
-        yield f"{len(inspection.estimates) - MOST_DEVICES} more devices were looked at."
+        yield f"{len(inspection.estimates) - MOST_DEVICES} more devices were considered."
     if inspection.problems:
         yield f"Its file has {counted(len(inspection.problems), 'problem')}."
 
@@ -88,7 +88,7 @@ def _device(memory: Memory, time: Time | None) -> str:
         "fits": "it fits",
         "tight": "it is tight",
         "does not fit": "it does not fit",
-        None: "too little is known to say that it fits",
+        None: "it is unknown whether it fits",
     }[memory.verdict]
     usable = f" of {format_bytes(memory.usable)}" if memory.usable is not None else ""
     said = (
