@@ -146,7 +146,7 @@ class TestInThisProcess:
         done = run_cli("check", "model.onnx", "--fix", "-o", "json", *rules, cwd=folder)
         (fixes,) = json.loads(done.stdout)["fixes"]
         assert [each["code"] for each in fixes["fixed"]] == ["HYG001", "HYG004"]
-        assert fixes["proof"].startswith("run in ONNX Runtime on 2 inputs")
+        assert fixes["proof"].startswith("run in ONNX Runtime on 2 random inputs")
         assert run_cli("check", "model.onnx", "--diff", *rules, cwd=folder).exit_code == 0
 
     def test_fixed_models_of_a_folder_go_where_they_are_wanted(self, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_whatever_fails_the_template_says_it(
         assert (done.exit_code, done.stdout, done.stderr) == (0, by_template, "")
         assert len(got) == 1, "asked once, nobody else"
         said = run_cli("inspect", model, "--summary", "llm", "--isolated", "-v").stderr
-        assert "by template" in said
+        assert "using the template" in said
 
 
 @pytest.mark.parametrize("header", [True, False])
