@@ -144,7 +144,7 @@ def test_the_release_and_the_device_decide(tmp_path: Path) -> None:
 def test_types_and_sizes(tmp_path: Path) -> None:
     relu = "g (float[1,4,{0},8] x) => (float[1,4,{0},8] y) {{ y = Relu (x) }}"
     single = refusals(relu.format(8), tmp_path, precision="fp32")
-    assert single == {"y": "computes in fp32, the DLA only in fp16 and int8"}
+    assert single == {"y": "computes in fp32, but the DLA only in fp16 and int8"}
     large = refusals(relu.format(9000), tmp_path)
     assert large == {"y": "is not supported with a dim of 9000, above 8192"}
     open_dims = refusals(relu.format("N"), tmp_path)

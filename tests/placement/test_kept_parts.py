@@ -32,8 +32,8 @@ MANY = 1_500
 @pytest.mark.parametrize(
     ("runtime", "taken", "words"),
     [
-        ("edgetpu", [0], "is in another part than the first one, which alone is taken"),
-        ("tflite-gpu", [2, 3], "is in another part than the largest one, of 2 nodes"),
+        ("edgetpu", [0], "is not in the first part, the only one that is used"),
+        ("tflite-gpu", [2, 3], "is not in the largest part of 2 nodes"),
     ],
 )
 def test_one_part_is_taken(runtime: str, taken: list[int], words: str, tmp_path: Path) -> None:

@@ -69,8 +69,13 @@ def test_iree_says_why_it_has_no_code_for_a_device() -> None:
 @pytest.mark.parametrize(
     ("opset", "node", "told", "fix"),
     [
-        (11, "y = Unsqueeze <axes = [0]> (x)", "converts Unsqueeze from opset 13", "Convert the"),
-        (17, "y = AffineGrid (x)", "cannot convert AffineGrid", "Export the node as"),
+        (
+            11,
+            "y = Unsqueeze <axes = [0]> (x)",
+            "converts Unsqueeze only from opset 13",
+            "Convert the",
+        ),
+        (17, "y = AffineGrid (x)", "cannot convert AffineGrid", "Express the node with"),
     ],
 )
 def test_a_refusal_is_put_right_by_what_helps_the_runtime(

@@ -105,15 +105,15 @@ def _for_dialect(model: Model, deployment: Deployment) -> Deployment:
 def _dropped(parts: Sequence[Sequence[Node]], keeps: str) -> dict[int, NotTaken]:
     """Return the nodes of all parts but the one that is kept."""
     kept = max(parts, key=len, default=()) if keeps == "largest" else next(iter(parts), ())
-    which = f"{keeps} one, of {len(kept)} nodes" if keeps == "largest" else f"{keeps} one"
-    left = NotTaken("neighbor", f"is in another part than the {which}, which alone is taken")
+    which = f"{keeps} part" + (f" of {len(kept)} nodes" if keeps == "largest" else "")
+    left = NotTaken("neighbor", f"is not in the {which}, the only one that is used")
     return {id(node): left for part in parts if part is not kept for node in part}
 
 
 def _lonely(parts: Sequence[Sequence[Node]]) -> dict[int, NotTaken]:
     """Return the conversions that would be a part each."""
     alone = [part[0] for part in parts if len(part) == 1 and part[0].op_type in _CONVERTERS]
-    return {id(node): NotTaken("neighbor", "would be a part of its own") for node in alone}
+    return {id(node): NotTaken("neighbor", "would be a separate part") for node in alone}
 
 
 def _refusals(judge: NodeJudge, nodes: Sequence[Node]) -> dict[int, NotTaken]:

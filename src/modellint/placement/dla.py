@@ -57,7 +57,7 @@ class DlaJudge(NodeJudge):
         if precision is None or precision in self._limits["precisions"]:
             return None
         only = " and ".join(self._limits["precisions"])
-        return NotTaken("precision", f"computes in {precision}, the DLA only in {only}")
+        return NotTaken("precision", f"computes in {precision}, but the DLA only in {only}")
 
     def _size(self, node: Node) -> NotTaken | None:
         for value in (*node.inputs, *node.outputs):

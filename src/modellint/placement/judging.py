@@ -216,7 +216,7 @@ class NodeJudge(Facts):
         if too_old is not None:
             return too_old
         if node.op_type in self._refused:
-            return NotTaken("refused", "is refused, and nothing of the model is built")
+            return NotTaken("refused", "is rejected, so the model cannot be built")
         if node.op_type in _CONVERTERS and self._placing.converts:
             return self._open_dims(node) or self._scale(node) or self._left_unit(node)
         whole = self._fused.get(id(node), "")
@@ -272,7 +272,7 @@ class NodeJudge(Facts):
         dtype = self.dtype(value) if value is not None else None
         if dtype is None or dtype.name not in entry.get("not", ()):
             return None
-        return NotTaken("type", f"does not take {dtype.name}, only {', '.join(entry['types'])}")
+        return NotTaken("type", f"does not support {dtype.name}, only {', '.join(entry['types'])}")
 
     def _form(self, node: Node) -> NotTaken | None:
         for form in self._forms_of(node):
@@ -340,7 +340,9 @@ class NodeJudge(Facts):
         value = node.output()
         if value is None or value.dtype is None or value.dtype.name not in _FLOATS:
             return None
-        return NotTaken("precision", f"computes in {value.dtype.name}, the device in integers only")
+        return NotTaken(
+            "precision", f"computes in {value.dtype.name}, but the device only in integers"
+        )
 
 
 def is_padding_of_next(node: Node) -> bool:

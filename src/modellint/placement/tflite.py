@@ -67,7 +67,7 @@ class TFLiteJudge(NodeJudge):
             return NotTaken("operator", "is not supported")
         dtype = self.dtype(data) if data is not None else None
         if dtype is not None and dtype.is_float:
-            return NotTaken("type", f"does not take {dtype.name}")
+            return NotTaken("type", f"does not support {dtype.name}")
         return None
 
     def _refused_form(self, op: str, node: Node) -> NotTaken | None:

@@ -45,11 +45,11 @@ class ContextLimits:
             return
         if operand.dtype not in stated["dataTypes"]:
             taken = ", ".join(stated["dataTypes"])
-            raise LimitError(f"{method} does not take {operand.dtype} as {name}, only {taken}")
+            raise LimitError(f"{method} does not support {operand.dtype} as {name}, only {taken}")
         ranks = stated["rankRange"]
         if not ranks["min"] <= operand.rank <= ranks["max"]:
             raise LimitError(
-                f"{method} does not take {operand.rank} dims as {name}, only {ranks['min']} to "
+                f"{method} does not support {operand.rank} dims as {name}, only {ranks['min']} to "
                 f"{ranks['max']}"
             )
 

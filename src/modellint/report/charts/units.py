@@ -78,5 +78,5 @@ def _draw_reasons(canvas: Canvas, y: float, placed: Placed) -> float:
         BarRow(f"{each.op} {each.reason}", [Bar([(each.nodes, 3)], f"{each.nodes:,}")])
         for each in left
     ]
-    title = f"nodes that {placed.accelerator} does not take"
+    title = f"nodes that {placed.accelerator} does not support"
     return draw_bars(canvas, [Panel(title)], rows, names=REASON)

@@ -191,7 +191,7 @@ def _placed(placed: Placed) -> Iterator[Markup | None]:
     )
     if placed.left:
         yield table(
-            "nodes that the accelerator does not take",
+            "nodes that the accelerator does not support",
             columns("operator", "#nodes", "first", "reason"),
             [[left.op, left.nodes, name(left.first), left.reason] for left in placed.left],
         )
