@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -107,11 +106,9 @@ def test_detours_are_taken(behaviour: str, web: Web, tmp_path: Path) -> None:
 
 def test_a_server_that_is_down_is_asked_a_few_times_only(web: Web, tmp_path: Path) -> None:
     urls = [web.url("stall", f"{number}.onnx") for number in range(40)]
-    started = time.monotonic()
     result = linted(*urls, "-o", "concise", cwd=tmp_path)
     assert result.stdout.count("FIL011") == 40, result
     assert len(web.asked) < 60
-    assert time.monotonic() - started < 30
     forget_stalls()
 
 
