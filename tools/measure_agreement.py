@@ -351,7 +351,7 @@ def compare(
     backend: Backend,
     verdicts: Verdicts,
 ) -> Iterator[Measured]:
-    """Lint files, and hold the findings against what the runtime said of each."""
+    """Lint files, and compare the findings with the runtime's verdict on each."""
     findings = lint_for(backend.name, files)
     top = _common_folder(corpus.files)
     for path, outcome in zip(files, outcomes, strict=True):

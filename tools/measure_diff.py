@@ -46,7 +46,7 @@ def loaded(path: Path) -> onnx.ModelProto | None:
         if path.stat().st_size > LARGEST:
             return None
         return onnx.load(path, load_external_data=False)
-    except Exception:  # whatever is wrong with a foreign file
+    except Exception:  # whatever is wrong with a third-party file
         return None
 
 

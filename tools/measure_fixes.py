@@ -1,4 +1,4 @@
-"""Applies all fixes to a folder of models, and holds their proofs against new inputs.
+"""Applies all fixes to a folder of models, and checks their proofs with new inputs.
 
     python tools/measure_fixes.py FOLDER-OR-LIST... [--rules HYG001,HYG002] [--skip 01234]
 

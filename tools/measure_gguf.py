@@ -1,4 +1,4 @@
-"""Holds errors in GGUF files against llama.cpp: small models, and mutants of them.
+"""Compares errors in GGUF files with llama.cpp: small models, and mutants of them.
 
     python tools/measure_gguf.py [ARCHITECTURE ...] [--write]
 

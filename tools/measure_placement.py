@@ -1,4 +1,4 @@
-"""Holds predicted placements against what the runtime's own compiler does with the same models.
+"""Compares predicted placements with those of the runtime's own compiler.
 
     python tools/measure_placement.py qnn MODEL... --answers answers.jsonl --ask
     python tools/measure_placement.py qnn MODEL... --answers answers.jsonl

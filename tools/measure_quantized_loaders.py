@@ -1,4 +1,4 @@
-"""Holds rules about quantized weights against the programs that load them.
+"""Compares rules about quantized weights with the programs that load them.
 
     python tools/measure_quantized_loaders.py [--transformers PYTHON] [--vllm PYTHON] [--write]
 

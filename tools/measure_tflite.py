@@ -5,7 +5,7 @@
 
 The models are those of tools/tflite_cases.py, of one operator each. With --ask, those without an
 answer are given to the runtime first, which has to be installed for this interpreter. Without,
-the tables are written from the answers, and each answer is held against what the tables predict.
+the tables are written from the answers, and each answer is compared with what the tables predict.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Holds estimates of time against published measurements: writes docs/accuracy-latency.md.
+"""Compares time estimates with published measurements: writes docs/accuracy-latency.md.
 
     python tools/validate_latency.py ROWS.csv MODELS [--output FILE]
 

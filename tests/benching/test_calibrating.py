@@ -1,4 +1,4 @@
-"""Target files from runs, and estimates held against measurements."""
+"""Target files from runs, and estimates compared with measurements."""
 
 from __future__ import annotations
 

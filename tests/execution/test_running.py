@@ -1,4 +1,4 @@
-"""Models run in their runtime, on inputs made up for them."""
+"""Models run in their runtime, on random inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixes that fold or convert weights, held against ONNX Runtime with weights at random."""
+"""Fixes that fold or convert weights, compared with ONNX Runtime with weights at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of times over batches and precisions, and requirements that devices are held against."""
+"""Tables of times over batches and precisions, and requirements for devices."""
 
 from __future__ import annotations
 

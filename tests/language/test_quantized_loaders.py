@@ -1,4 +1,4 @@
-"""Findings about quantized layouts, held against what transformers and vLLM do with each."""
+"""Findings about quantized layouts, compared with what transformers and vLLM do with each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buffers of Transformers, held against the tensors that PyTorch keeps (measured on the CPU)."""
+"""Buffers of Transformers, compared with the tensors that PyTorch keeps (measured on the CPU)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that vLLM sets apart as it starts, held against what it printed for others."""
+"""Memory that vLLM sets apart as it starts, compared with what it printed for others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pipes, devices, sockets and folders in the place of files: never opened, never waited for."""
+"""Pipes, devices, sockets and folders instead of files: never opened, never waited for."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_links_out_of_the_folders_of_a_configuration_are_not_read(
     (folder / name).symlink_to(tmp_path / "secret.toml")
     result = run(folder)
     assert result.exit_code == 2
-    assert "leads out" in result.stderr
+    assert "points outside" in result.stderr
     assert "password" not in result.stderr
 
 

@@ -1,4 +1,4 @@
-"""Errors held against the verdicts of runtimes: few contradicted, and refusals predicted.
+"""Errors compared with the verdicts of runtimes: few contradicted, and refusals predicted.
 
 Verdicts on the onnx package's tests are kept in a file, by content and version of the runtime;
 some are asked for again. `tools/measure_agreement.py --verdicts` writes such a file. A folder of

@@ -1,4 +1,4 @@
-"""Rules that predict a refusal, held against the runtimes: every example of every such rule."""
+"""Rules that predict a refusal, compared with the runtimes: every example of every such rule."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Other places where modellint runs: CI systems, images, agents, other command lines.
 
-Their files and the commands of their pages are run, or held against what they name.
+Their files and the commands of their pages are run, or compared with what they name.
 """
 
 from __future__ import annotations

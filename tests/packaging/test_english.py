@@ -12,7 +12,8 @@ AVOIDED = re.compile(
     r"""
     \b(?: mend(?:s|ing)? | told | foret(?:ell|ells|old) | reckon(?:s|ed)? | anew
         | dear(?:er|est)? | takers? | beside | nobody | somebody | anybody | whoever
-        | two\ of\ four | few\ bits )\b
+        | two\ of\ four | few\ bits | held\ against | puts?\ right | made\ up\ for | sums?\ up
+        | stray | breaks\ off | foreign\ (?:files|models) | in\ the\ place\ of )\b
     | (?<!left\ )(?<!leaves\ )(?<!leave\ )(?<!left\ it\ )\bbehind\b
     | (?<!there\ )\b(?:is|are)\ no\ (?!longer\b|more\b|less\b)\w+
     | ,\ as\ (?: (["'`])[^"'`]*\1 | \d[\w.]* )(?= [.,;:)] | \ or\ | \ and\ | $ )

@@ -76,7 +76,7 @@ BAD = {
     "shrinking": "bytes too short",
     "shifted": "sends bytes beyond the file",
     "huge": "no file of 4096 PiB",
-    "garbage": "answer breaks off",
+    "garbage": "answer ended early",
     "loop": "redirects more than 5 times",
     "away": "redirects to an unsafe URL",
     "denied": "denies access (status 403)",

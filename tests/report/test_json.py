@@ -1,4 +1,4 @@
-"""The JSON contract: its schema, and documents held against it."""
+"""The JSON contract: its schema, and documents compared with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JUnit's XML, held against what the readers of CI systems accept."""
+"""JUnit's XML, compared with what the readers of CI systems accept."""
 
 from __future__ import annotations
 

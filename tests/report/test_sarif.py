@@ -1,4 +1,4 @@
-"""SARIF, held against the OASIS schema and against what GitHub asks for besides."""
+"""SARIF, compared with the OASIS schema and what GitHub also requires."""
 
 from __future__ import annotations
 

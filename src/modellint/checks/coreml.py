@@ -193,7 +193,7 @@ def quantized_network(context: Context) -> Iterator[Hit]:
 
 
 def custom_layer(context: Context) -> Iterator[Hit]:
-    """Layers whose code the app has to bring."""
+    """Layers whose code the app must provide."""
     yield from _all_of("classes", coreml_facts(context.model).custom_layers)
 
 

@@ -19,7 +19,7 @@ MOST_ELEMENTS = 2**63 - 1
 
 
 def truncated(context: Context) -> Iterator[Hit]:
-    """Tensors whose data end after the file does."""
+    """Tensors whose data extends past the end of the file."""
     beyond = []
     expected = 0
     for place, part, stated in _tensors(context):

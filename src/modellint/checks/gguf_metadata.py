@@ -141,7 +141,7 @@ def wrong_length(facts: GgufFacts, _loaded: Loader) -> Iterator[Hit]:
 
 @of_known_model
 def contradicting_sizes(facts: GgufFacts, _loaded: Loader) -> Iterator[Hit]:
-    """Hyperparameters that cannot all be right."""
+    """Hyperparameters that contradict each other."""
     hyper = Hyperparameters(facts)
     if hyper.states("block_count"):
         yield from _layer_count(hyper)

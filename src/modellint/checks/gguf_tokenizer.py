@@ -63,7 +63,7 @@ def token_lists(context: Context) -> Iterator[Hit]:
 
 
 def vocabulary(context: Context) -> Iterator[Hit]:
-    """A table of embeddings with more or fewer rows than there are tokens."""
+    """An embedding table whose rows do not match the number of tokens."""
     known = known_facts(context)
     if known is None:
         return
@@ -135,7 +135,7 @@ def repeated_token(context: Context) -> Iterator[Hit]:
 
 
 def no_chat_template(context: Context) -> Iterator[Hit]:
-    """A model for conversations that does not say how to write them."""
+    """A chat model without a chat template."""
     known = known_facts(context)
     if known is None or known[0].entry("tokenizer.chat_template") is not None:
         return

@@ -19,7 +19,7 @@ FEW = 3
 
 
 def unmatched(context: Context) -> Iterator[Hit]:
-    """A profile whose layers are not those of the model."""
+    """A profile whose layers do not match the model."""
     profiled = context.profiled
     if profiled is None or not profiled.run.layers or not context.model.has_graph:
         return
@@ -86,7 +86,7 @@ def launch_bound(context: Context) -> Iterator[Hit]:
 
 
 def wide_layer(context: Context) -> Iterator[Hit]:
-    """A layer with much arithmetic in a wider type than most of the run."""
+    """A compute-heavy layer in a wider type than most of the model."""
     profiled = context.profiled
     if profiled is None or not profiled.total:
         return
@@ -118,7 +118,7 @@ def _usual_precision(layers: Sequence[ProfiledLayer]) -> str:
 
 
 def passes(context: Context) -> Iterator[Hit]:
-    """Pointwise layers after each other, each of which reads and writes whole tensors."""
+    """Consecutive pointwise layers, each of which reads and writes full tensors."""
     profiled = context.profiled
     if profiled is None or not profiled.total:
         return

@@ -227,7 +227,7 @@ def dynamic_tensor(context: Context) -> Iterator[Hit]:
 
 
 def unsigned_scheme(context: Context) -> Iterator[Hit]:
-    """Layers quantized as uint8, by the scheme before int8."""
+    """Layers quantized as uint8, the scheme before int8."""
     layers = [node for node, data, weight in _layers(context) if _is(data, "uint8")]
     yield from _first_of(layers)
 

@@ -48,7 +48,7 @@ def port_unknown(context: Context) -> Iterator[Hit]:
 
 
 def input_missing(context: Context) -> Iterator[Hit]:
-    """Inputs of the model that the configuration leaves out."""
+    """Model inputs that are missing from the configuration."""
     for facts, model in _served(context):
         configured = {port.name for port in facts.inputs}
         missing = [value.name for value in model.fed if value.name not in configured]

@@ -72,7 +72,7 @@ Exit codes:
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
 @color_option
 def report(results: Place, **given: Any) -> int:
-    """Sum up what a run of 'modellint fleet' has found."""
+    """Summarize the findings of a run of 'modellint fleet'."""
     from modellint.fleets.survey import survey
     from modellint.report.options import Options
 

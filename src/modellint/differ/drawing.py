@@ -55,7 +55,7 @@ class _DifferenceDrawer:
             for node in pair.new.nodes:
                 for drawn in self._nodes(node):
                     drawn.change = "changed"
-                    drawn.note = f"in the place of {pair.old.op} {pair.old.main.label}"
+                    drawn.note = f"in place of {pair.old.op} {pair.old.main.label}"
 
     def _mark_changed(self) -> None:
         nodes = self._difference.nodes

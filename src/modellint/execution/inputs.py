@@ -1,4 +1,4 @@
-"""Inputs made up for a model: random, but such as it could be given."""
+"""Random inputs for a model, within the ranges that it accepts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Rows = NDArray[Any]
 
 
 class NoInputsError(ModellintError):
-    """Inputs cannot be made up for a model."""
+    """No random inputs can be generated for a model."""
 
 
 def made_up(

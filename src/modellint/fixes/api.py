@@ -13,7 +13,7 @@ from modellint.rules.registry import is_trusted
 from modellint.rules.rule import Rule
 
 Fixer = Callable[[Context, Hit], Fix | None]
-"""Turns a hit into a fix; None if this one cannot be put right without doubt."""
+"""Turns a hit into a fix; None if this one cannot be fixed with certainty."""
 
 _NAME = re.compile(r"[a-z]\w*\.[a-z]\w*|[A-Za-z_]\w*(\.\w+)*:\w+")
 """A function of a module in `modellint.fixes`, or of any module of a plugin."""

@@ -78,7 +78,7 @@ class Fleet:
         against: str | os.PathLike[str] | None = None,
         owners: str | os.PathLike[str] | None = None,
     ) -> Survey:
-        """Sum up the findings, and compare them with the results of an earlier run."""
+        """Summarize the findings, and compare them with the results of an earlier run."""
         return survey(
             self.results,
             by,

@@ -1,4 +1,4 @@
-"""Sums up the results of a run, and compares them with those of an earlier one.
+"""Summarizes the results of a run, and compares them with those of an earlier one.
 
 The tables are read once each, row by row, and all that is kept are counts, and of a comparison the
 digests of findings: plain Python takes ten seconds for a million findings, and needs no database.
@@ -45,7 +45,7 @@ def survey(
     against: Path | str | None = None,
     owners: Owners | None = None,
 ) -> Survey:
-    """Sum up a run by rule, team, owner or target."""
+    """Summarize a run by rule, team, owner or target."""
     if by in ("team", "owner") and owners is None:
         raise UsageError(f"--by {by} needs --owners FILE")
     whose = owners or Owners()

@@ -81,7 +81,7 @@ class Asked:
     draft: Path | None = None
     """A smaller language model that drafts tokens."""
     sweep: Sweep = Sweep()
-    """Other batches and precisions, and requirements that they are held against."""
+    """Other batches and precisions, and requirements that they are checked against."""
     memory: Literal["full", "brief", "none"] = "full"
     """Estimates of memory and time: `full` with other batch sizes and precisions."""
 

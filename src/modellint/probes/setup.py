@@ -86,7 +86,7 @@ def setup_of(name: str) -> EnvironmentSetup:
 
 
 def make(setup: EnvironmentSetup, say: Say) -> None:
-    """Install everything in a draft, and put that in the place of an earlier environment.
+    """Install everything in a draft, which then replaces an earlier environment.
 
     What a run that was interrupted has installed is used again.
     """

@@ -217,7 +217,7 @@ class WebFolder:
         if isinstance(error, FetchError):
             return error
         if isinstance(error, http.client.HTTPException):
-            return FetchError(f"the server's answer breaks off ({type(error).__name__})")
+            return FetchError(f"the server's answer ended early ({type(error).__name__})")
         reason = getattr(error, "strerror", None) or type(error).__name__
         return FetchError(f"the server cannot be reached ({reason})")
 

@@ -53,7 +53,7 @@ class Fuser:
 
 @dataclass(frozen=True, slots=True)
 class Autofix:
-    """The way a rule's findings are put right."""
+    """The fix of a rule's findings."""
 
     by: str
     """``module.function`` in `modellint.fixes`, or ``package.module:function`` of a plugin."""

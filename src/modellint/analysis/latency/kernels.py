@@ -385,7 +385,7 @@ def _transposed_for(node: Node) -> Iterator[Node]:
 def _joined(
     groups: Sequence[tuple[Node, ...]], together: Iterable[Collection[Node]]
 ) -> list[tuple[Node, ...]]:
-    """Return groups, where nodes that run together are one, in the place of their last."""
+    """Return groups, where nodes that run together are one, at the position of the last."""
     place = {id(node): at for at, nodes in enumerate(groups) for node in nodes}
     taken: dict[int, list[Node]] = {}
     homes: list[tuple[int, list[Node]]] = []

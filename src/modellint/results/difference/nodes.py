@@ -50,7 +50,7 @@ class NodeChange:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A node in the place of another one."""
+    """A node that replaces another one."""
 
     old: NodePlace
     new: NodePlace
