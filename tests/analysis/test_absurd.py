@@ -18,7 +18,8 @@ from onnx import helper, numpy_helper
 
 from modellint.analysis.blocks import blocks
 from modellint.analysis.cost import cost
-from modellint.analysis.folding_ops import SMALL, small_constants
+from modellint.analysis.evaluators import SMALL
+from modellint.analysis.folding_ops import small_constants
 from modellint.analysis.fusion import onward, through
 from modellint.analysis.kv_cache import CachePair, _reader, _returned
 from modellint.analysis.memory import memory
