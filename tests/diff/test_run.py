@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 import pytest
 
+from modellint.differ.layers import scale_of
 from modellint.differ.matching import match_models
-from modellint.differ.running import scale_of
 from modellint.formats import read_model
 from tests.samples import failed
 from tests.support import model_from_text, run_cli, save
