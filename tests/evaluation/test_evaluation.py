@@ -146,7 +146,7 @@ def test_directions_and_errors(tmp_path: Path) -> None:
     ["", "{", "[" * 100_000, "[1, 2]", '{"a": "text"}', '{"a": 1e999}', "null", '{"results": {}}'],
 )
 def test_all_else_is_refused(tmp_path: Path, content: str) -> None:
-    with pytest.raises(UsageError, match="no results of an evaluation"):
+    with pytest.raises(UsageError, match="no evaluation results"):
         read(tmp_path, content)
     with pytest.raises(UsageError, match="cannot be read"):
         read_evaluation(tmp_path)

@@ -21,6 +21,7 @@ from modellint.base.install import install_command, installed_version
 from modellint.base.records import dataclass
 from modellint.base.store import Store
 from modellint.base.text import clean
+from modellint.base.units import format_bytes
 from modellint.base.version import __version__
 from modellint.cli.command import Command
 from modellint.cli.configuration import configurable, configuration
@@ -30,7 +31,7 @@ from modellint.report.page import ListPage
 from modellint.report.text import BOLD, FAIR, GOOD, POOR, Text
 
 EXTRAS: Mapping[str, str] = {
-    "remote": "read models in buckets (s3://, gs://, az://), and on what else fsspec knows",
+    "remote": "read models in buckets (s3://, gs://, az://) and other fsspec file systems",
     "parquet": "write tables of layers, and results of fleets, as Parquet",
     "dask": "run fleets on a Dask cluster",
     "ray": "run fleets on a Ray cluster",
@@ -38,7 +39,7 @@ EXTRAS: Mapping[str, str] = {
     "png": "draw charts as PNG without a browser",
     "ort": "probe with ONNX Runtime: load models and report where nodes run",
     "trt": "probe with TensorRT: build engines for this machine's GPU",
-    "trt-rtx": "probe with TensorRT for RTX: build for a named GPU, which need not be present",
+    "trt-rtx": "probe with TensorRT for RTX: build for a named GPU without having one",
 }
 """Purpose of each extra."""
 
@@ -113,8 +114,9 @@ def _print(
     _title(page, "Optional")
     for extra in dict.fromkeys(package.extra for package in packages if package.extra):
         _optional(page, extra, [each for each in packages if each.extra == extra])
-    page = ListPage(stream, options, gutter=20)
     for title, group in zip(("This machine", "Probes", "Here"), facts.values(), strict=True):
+        widest = max((len(fact.name) for fact in group), default=0)
+        page = ListPage(stream, options, gutter=widest + 4)
         _title(page, title)
         for fact in group:
             # Unwrapped, since it may hold a command or a path to copy.
@@ -183,12 +185,12 @@ def _package(name: str, extra: str = "") -> Package:
 
 def machine() -> Iterator[Fact]:
     """Return the device that `--target host` stands for."""
-    from modellint.targets import find_target, format_bytes
+    from modellint.targets import find_target
 
     try:
         host = find_target("host")
     except ModellintError as error:
-        yield Fact("host", f"not recognised: {error}")
+        yield Fact("host", f"not recognized: {error}")
         return
     memory = host.memory.usable or host.memory.nominal
     yield Fact("host", f"{host.name}, {format_bytes(memory)} of memory for models")
@@ -206,7 +208,7 @@ def probes() -> Iterator[Fact]:
     for each in available():
         version = f"{each.version}, " if each.version else ""
         newest = newest_version(each.backend.name)
-        rules = f"; rules know versions up to {newest}" if newest else ""
+        rules = f"; rules cover versions up to {newest}" if newest else ""
         yield Fact(each.backend.title, f"{version}{each.detail}{rules}")
 
 
@@ -254,4 +256,4 @@ def _cache() -> Fact:
     if not os.access(store.root, os.W_OK):
         return Fact("cache", str(store.root), "not writable; use --cache-dir")
     files = [file.stat().st_size for file in store.root.rglob("*.json")]
-    return Fact("cache", f"{store.root}: {len(files)} entries, {sum(files) / 1e6:.1f} MB")
+    return Fact("cache", f"{store.root}: {len(files):,} entries, {format_bytes(sum(files))}")

@@ -104,7 +104,7 @@ def _listed(setup: EnvironmentSetup) -> Row:
     state = _state(setup)
     is_absent = state == ABSENT
     size = int(setup.environment.megabytes * 1e6) if is_absent else bytes_of(setup.folder)
-    shown = f"{format_bytes(size)} to load" if is_absent else f"{state}, {format_bytes(size)}"
+    shown = f"{format_bytes(size)} to download" if is_absent else f"{state}, {format_bytes(size)}"
     return [setup.name, setup.title, setup.environment.version, Text(shown, STYLES[state])]
 
 

@@ -13,6 +13,7 @@ import click
 
 from modellint.base.errors import UsageError
 from modellint.base.terminal import terminal_width
+from modellint.base.text import listed
 from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_rules
 from modellint.cli.configuration import catalogue, configurable
@@ -106,7 +107,8 @@ def _traits(rule: Rule) -> Iterator[str]:
     if rule.reads:
         yield f"reads {', '.join(rule.reads)}"
     if rule.dialect:
-        yield f"only for {' and '.join(rule.dialect.split())}"
+        dialects = rule.dialect.split()
+        yield f"only for {listed(dialects, len(dialects))}"
     if not rule.default:
         yield "off unless selected"
     yield f"since {rule.since}"
