@@ -233,7 +233,7 @@ def test_mistaken_setups(args: tuple[str, ...], why: str) -> None:
 
 def test_what_can_be_set_up_is_listed() -> None:
     rows = run_cli("probe", "--list").stdout.splitlines()
-    assert any(row.startswith("qnn ") and row.endswith("to load") for row in rows)
+    assert any(row.startswith("qnn ") and row.endswith("to download") for row in rows)
     entries = {
         each["name"]: each for each in json.loads(run_cli("probe", "--list", "--json").stdout)
     }
