@@ -57,6 +57,61 @@ def test_the_rule_is_reported_and_the_others_go_on(expression: str, tmp_path: Pa
     assert stopped["message"].startswith("Rule OWN001 (hostile) was stopped: ")
 
 
+def twice(expression: str, levels: int) -> str:
+    """Give an expression two lists, `a` and `b`, that hold one number 2**levels times."""
+    for level in range(levels, 0, -1):
+        for name in "ab":
+            inner = f"{name}{level - 1}" if level > 1 else "[1]"
+            expression = f"all([{expression} for {name}{level} in [[{inner}, {inner}]]])"
+    return expression
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        f"all([all([not (t < t) for a in t]) for t in [{MANY}]])",
+        twice("known(a23 * b23)", 23),
+        twice("known(a23 < b23)", 23),
+        twice("max(a23, b23) == a23", 23),
+        "divisible('%999999999d', 5)",
+        "known((0 - 1) ** 0.5)",
+    ],
+    ids=["lists", "multiplied", "compared", "maximum", "formatted", "complex"],
+)
+def test_what_makes_no_sense_costs_nothing(expression: str) -> None:
+    assert find(GRAPH, "y = acm.Op(x)", expression, strict=False) == []
+
+
+def test_facts_have_a_limited_length() -> None:
+    with pytest.raises(WorkLimitError, match="steps"):
+        find(
+            GRAPH,
+            "y = acm.Op(x)",
+            facts={"list": f"[[[t for b in t] for a in t] for t in [{MANY}]]"},
+        )
+
+
+def test_consumers_are_counted_once() -> None:
+    def count(size: int) -> None:
+        graph = graph_of(f"v = Neg (x) out = Sum ({', '.join(['v'] * size)})")
+        many = f"[{'0, ' * 300}]"
+        found = find(
+            graph,
+            "v = Neg(x)\ny = Sum(v, ...)",
+            f"all([inside(v) and consumers(v) == 1 for a in {many}])",
+        )
+        assert len(found) == 1
+
+    assert is_linear(count, 200, 8)
+
+
+def test_nothing_odd_in_an_expression_is_told_on_standard_error(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    assert find(GRAPH, "y = acm.Op(x)", "1if 1else 0")
+    assert not recwarn.list
+
+
 def test_equal_inputs_are_not_permuted() -> None:
     def search(size: int) -> None:
         graph = graph_of(f"out = Sum ({', '.join(['x'] * size)})")

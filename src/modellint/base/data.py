@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from modellint.base.files import read_text
 _PACKAGE = Path(__file__).parent.parent
 DEEPEST = 50
 """Levels of tables and lists in a TOML file; the deepest of ours have 6."""
+MOST_DOTS = 1_000
+"""Dots in a part of a line of a TOML file."""
 
 
 def data_dir(name: str) -> Path:
@@ -87,12 +90,21 @@ def parse_toml(text: str) -> dict[str, Any]:
         import tomllib
     else:
         import tomli as tomllib
+    if text.count(".") > MOST_DOTS and any(map(_is_deep_key, text.splitlines())):
+        raise ValueError("nested too deeply")
     try:
         table = tomllib.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     _require_bounded(table)
     return table
+
+
+def _is_deep_key(line: str) -> bool:
+    """Return True for a key such as `a.a.a`, whose cost grows with the square of its parts."""
+    return line.count(".") > MOST_DOTS and any(
+        part.count(".") > MOST_DOTS for part in re.split("[,{}=]", line)
+    )
 
 
 def _require_bounded(value: Any, depth: int = 0) -> None:

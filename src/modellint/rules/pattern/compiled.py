@@ -142,7 +142,7 @@ class CompiledMatch:
             },
             values={name: value for name, value in scope.values.items() if value is not None},
             matched=tuple(scope.nodes[line.number] for line in lines),
-            facts={name: fact.value(scope) for name, fact in case.facts.items()},
+            facts={name: fact.fact(scope) for name, fact in case.facts.items()},
             variant=case.variant,
             stopped=case.stopped,
         )

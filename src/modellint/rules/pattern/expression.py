@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -21,6 +22,7 @@ DEEPEST = 100
 LARGEST_EXPONENT = 64
 LARGEST_BITS = 4096
 """Limit on the length of a number."""
+CHARACTERS_PER_STEP = 64
 CONSTANTS: Mapping[str, object] = {
     "true": True,
     "false": False,
@@ -63,6 +65,12 @@ class Expression:
                 raise EvaluationError(reason, self.part, self.text, 1, 1) from error
             return None
 
+    def fact(self, scope: Scope) -> Any:
+        """Return the result for a report, whose length counts as work."""
+        value = self.value(scope)
+        _charge_written(scope, value)
+        return value
+
     def holds(self, scope: Scope) -> bool:
         """Return True if the result is known to be true."""
         return bool(self.value(scope))
@@ -94,7 +102,10 @@ class _ExpressionCompiler:
         # Parentheses allow expressions to span several lines.
         opened = "\n" in self.text
         try:
-            return ast.parse(f"({self.text}\n)" if opened else self.text.strip(), mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of Python, about what is written oddly
+                text = f"({self.text}\n)" if opened else self.text.strip()
+                return ast.parse(text, mode="eval").body
         except SyntaxError as error:
             line = min(error.lineno or 1, len(self.text.splitlines()) or 1)
             column = (error.offset or len(self.text) + 1) - (opened and error.lineno == 1)
@@ -302,6 +313,7 @@ def _of_value(function: PatternFunction, variable: str, arguments: list[Run]) ->
         value = scope.values[variable]
         if value is None and not function.takes_unknown:
             return None
+        scope.spend(1)
         result = run(scope, value, *(argument(scope) for argument in arguments))
         _charge(scope, result)
         return result
@@ -319,7 +331,9 @@ def _of_arguments(function: PatternFunction, arguments: list[Run]) -> Run:
             return None
         for each in given:
             _charge(scope, each)
-        return run(*first(scope), *given)
+        result = run(*first(scope), *given)
+        _charge(scope, result)
+        return result
 
     return call
 
@@ -335,6 +349,17 @@ def _count(function: PatternFunction) -> str:
 def _charge(scope: Scope, result: object) -> None:
     if isinstance(result, tuple):
         scope.spend(len(result))
+    elif isinstance(result, str):
+        scope.spend(len(result) // CHARACTERS_PER_STEP)
+
+
+def _charge_written(scope: Scope, thing: object) -> None:
+    """Count what is written of it: lists may hold one list many times."""
+    if isinstance(thing, tuple):
+        for each in thing:
+            _charge_written(scope, each)
+    scope.spend(1 + thing.bit_length() // 32 if isinstance(thing, int) else 1)
+    _charge(scope, thing)
 
 
 def _calculate(scope: Scope, calculate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
@@ -342,7 +367,7 @@ def _calculate(scope: Scope, calculate: Callable[[Any, Any], Any], left: Any, ri
         return None
     lists = isinstance(left, tuple) and isinstance(right, tuple) and calculate is operator.add
     if not lists and not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
-        raise TypeError(f"cannot calculate with {left!r} and {right!r}")
+        raise TypeError(f"cannot calculate with {type(left).__name__} and {type(right).__name__}")
     if calculate is operator.pow:
         if abs(right) > LARGEST_EXPONENT:
             return None
@@ -350,7 +375,7 @@ def _calculate(scope: Scope, calculate: Callable[[Any, Any], Any], left: Any, ri
     result = calculate(left, right)
     _charge(scope, result)
     _check_bits(result)
-    return result
+    return None if isinstance(result, complex) else result
 
 
 def _check_bits(number: Any, exponent: Any = 1) -> None:
@@ -362,6 +387,8 @@ def _ordered(test: Callable[[Any, Any], bool]) -> Test:
     def compare(scope: Scope, left: Any, right: Any) -> bool | None:
         if left is None or right is None or isinstance(left, Symbol) or isinstance(right, Symbol):
             return None
+        if isinstance(left, tuple) or isinstance(right, tuple):
+            raise TypeError("lists have no order")
         return test(left, right)
 
     return compare
@@ -376,6 +403,7 @@ def _contained(scope: Scope, item: Any, whole: Any) -> bool | None:
     if item is None or whole is None:
         return None
     if isinstance(whole, str):
+        _charge(scope, whole)
         return item in whole
     scope.spend(len(whole))
     return some(equal(scope, item, other) for other in whole)

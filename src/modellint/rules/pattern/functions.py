@@ -13,7 +13,6 @@ from modellint.model import (
     AttributeRef,
     Node,
     Tensor,
-    Use,
     Value,
     element_count,
     format_shape,
@@ -98,19 +97,21 @@ def initializer(scope: Scope, *values: Value) -> bool:
 
 @_function("values")
 def sole_consumer(scope: Scope, *values: Value) -> bool:
-    return all(not value.is_output and _is_of_one(value.consumers) for value in values)
+    return all(not value.is_output and _is_of_one(scope, value) for value in values)
 
 
-def _is_of_one(uses: list[Use]) -> bool:
-    return bool(uses) and all(use.node is uses[0].node for use in uses)
+def _is_of_one(scope: Scope, value: Value) -> bool:
+    uses = value.consumers
+    if len(uses) < 2:
+        return bool(uses)
+    return uses[-1].node is uses[0].node and len(_consuming_nodes(scope, value)) == 1
 
 
 @_function("values", whole=True)
 def inside(scope: Scope, *values: Value) -> bool:
     matched = {id(node) for node in scope.nodes.values()}
     return all(
-        not value.is_output and all(id(use.node) in matched for use in value.consumers)
-        for value in values
+        not value.is_output and _consuming_nodes(scope, value).keys() <= matched for value in values
     )
 
 
@@ -126,12 +127,12 @@ def is_input(scope: Scope, *values: Value) -> bool:
 
 @_function("value")
 def consumers(scope: Scope, value: Value) -> int:
-    return len(_consuming_nodes(value))
+    return len(_consuming_nodes(scope, value))
 
 
 @_function("value")
 def consumer_ops(scope: Scope, value: Value) -> tuple[str, ...]:
-    return tuple(node.qualified_op for node in _consuming_nodes(value).values())
+    return tuple(node.qualified_op for node in _consuming_nodes(scope, value).values())
 
 
 @_function("value")
@@ -146,8 +147,13 @@ def present(scope: Scope, value: Value | None) -> bool:
     return value is not None
 
 
-def _consuming_nodes(value: Value) -> dict[int, Node]:
-    return {id(use.node): use.node for use in value.consumers}
+def _consuming_nodes(scope: Scope, value: Value) -> dict[int, Node]:
+    known = scope.consuming_nodes.get(id(value))
+    if known is None:
+        known = scope.consuming_nodes[id(value)] = {
+            id(use.node): use.node for use in value.consumers
+        }
+    return known
 
 
 # --- What makes a value --------------------------------------------------------------------
@@ -468,6 +474,8 @@ def close(left: Any, right: Any, tolerance: float = 1e-3) -> bool | None:
 def divisible(number: Any, divisor: Any) -> bool | None:
     if isinstance(number, Symbol) or isinstance(divisor, Symbol) or divisor == 0:
         return None
+    if isinstance(number, str):  # which `%` would format
+        raise TypeError("a string has no divisors")
     return bool(number % divisor == 0)
 
 
@@ -476,4 +484,6 @@ def _numbers(things: tuple[Any, ...]) -> tuple[Any, ...] | None:
     if len(things) == 1 and isinstance(things[0], tuple):
         things = things[0]
     unknown = any(thing is None or isinstance(thing, Symbol) for thing in things)
+    if any(isinstance(thing, tuple) for thing in things):
+        raise TypeError("lists have no order")
     return None if unknown else things

@@ -52,7 +52,16 @@ class Environment(Protocol):
 class Scope:
     """The match in progress, in its graph, for a deployment."""
 
-    __slots__ = ("environment", "graph", "items", "nodes", "spend", "strict", "values")
+    __slots__ = (
+        "consuming_nodes",
+        "environment",
+        "graph",
+        "items",
+        "nodes",
+        "spend",
+        "strict",
+        "values",
+    )
 
     def __init__(
         self, graph: Graph, environment: Environment, budget: Budget, *, strict: bool = False
@@ -67,6 +76,8 @@ class Scope:
         """Values of the variables bound so far; None for absent optional values."""
         self.items: dict[str, object] = {}
         """Variables of comprehensions."""
+        self.consuming_nodes: dict[int, dict[int, Node]] = {}
+        """Nodes that take from a value, by identity, once they were asked for."""
 
 
 class Symbol(str):
