@@ -18,8 +18,9 @@ from onnx import numpy_helper
 
 from modellint.base.drafts import DAY, DRAFT, own_draft
 from modellint.base.files import open_regular
-from modellint.fixing.files import ENDING, STAGE, Destination, fix_file
+from modellint.fixing.files import ENDING, STAGE, Destination, fix_file, put
 from modellint.fixing.rounds import Wanted
+from modellint.formats import read_model
 from modellint.formats.onnx.edit.message import Copied
 from modellint.formats.onnx.edit.output import write_pieces
 from modellint.formats.protobuf import FileWindow
@@ -101,6 +102,17 @@ class TestInThisProcess:
         fixes = fix_file(model, "model.onnx", PLAN, Wanted(), Destination(file=to))
         assert (fixes.written, ops(to), len(ops(model))) == (str(to), CLEAN, 2)
         assert list(numpy_helper.to_array(onnx.load(to).graph.initializer[0])) == [1, 2, 3, 4]
+
+    def test_a_link_to_itself_is_no_external_data(self, model: Path, tmp_path: Path) -> None:
+        proto = onnx.load(model)
+        tensor = proto.graph.initializer.add(name="x", data_type=1, dims=[1], data_location=1)
+        tensor.external_data.add(key="location", value="loop")
+        model.write_bytes(proto.SerializeToString())
+        (model.parent / "loop").symlink_to("loop")
+        draft, to = tmp_path / "draft", tmp_path / "new" / "model.onnx"
+        shutil.copy(model, draft)
+        assert put(draft, read_model(model), Destination(file=to)) == to
+        assert list(to.parent.iterdir()) == [to]
 
     @pytest.mark.parametrize("obstacle", ["link", "read-only", "text", "exists"])
     def test_what_may_not_be_replaced_stays(

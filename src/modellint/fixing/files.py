@@ -291,7 +291,8 @@ def put(draft: Path, model: Model, destination: Destination, *, brings_data: boo
 def _bring_external_data(model: Model, folder: Path) -> None:
     home = model.path.parent.resolve()
     for file in model.external_files:
-        place = folder / file.resolve().relative_to(home)
+        leads_to = Path(os.path.realpath(file))  # of a link to itself, too
+        place = folder / leads_to.relative_to(home)
         if file.exists() and not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
             with _written_beside(place, "data") as beside:

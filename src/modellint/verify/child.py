@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -83,7 +84,7 @@ def _fill_small(tensor: TensorProto, folder: Path) -> bool:
     length = _nbytes(tensor)
     if length >= LARGE or "location" not in where:
         return False
-    file = (folder / where["location"]).resolve()
+    file = Path(os.path.realpath(folder / where["location"]))
     if not file.is_relative_to(folder.resolve()) or not file.is_file():
         return False
     with open_regular(file) as data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -171,6 +172,6 @@ def _external(model: Path) -> dict[str, Path]:
 
     stated = load(model, load_external_data=False).graph.initializer
     names = {ExternalDataInfo(each).location for each in stated if uses_external_data(each)}
-    inside = {name: (model.parent / name).resolve() for name in sorted(names)}
+    inside = {name: Path(os.path.realpath(model.parent / name)) for name in sorted(names)}
     folder = model.parent.resolve()
     return {name: path for name, path in inside.items() if path.is_relative_to(folder)}
