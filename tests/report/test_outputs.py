@@ -85,6 +85,14 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "cannot write out" in done.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_link_to_itself_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    done = run_cli(GOOD, "-o", "json:loop.json", cwd=tmp_path)
+    assert done.exit_code == 2
+    assert "cannot write loop.json" in done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no such files there")
 def test_a_link_and_a_pipe_are_written_through(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to(tmp_path / "real.json")

@@ -127,7 +127,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
-    replace_file(path.resolve(), data)
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():  # a link to itself
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    replace_file(target, data)
 
 
 def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
