@@ -423,7 +423,7 @@ def test_images_to_classes_are_compared_with_architectures_of_the_same_task() ->
         assert told.efficiency is None, other
         is_map = other in ("unet", "segformer_b0")
         assert (
-            "not ranked: a map may be one of classes" in render(told, Options(width=200))
+            "not ranked: the output map may hold classes" in render(told, Options(width=200))
         ) == is_map
 
 

@@ -15,7 +15,7 @@ KINDS: Mapping[Task, str] = {
 }
 
 
-UNKNOWN_MAP = ", not ranked: a map may be one of classes, depths, colors or features"
+UNKNOWN_MAP = ", not ranked: the output map may hold classes, depths, colors or features"
 
 
 def compared(told: Inspection) -> str:

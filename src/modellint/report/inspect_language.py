@@ -153,7 +153,7 @@ class LanguagePage(NeedsPage):
             self.field(
                 "vocabulary", f"{told.vocabulary:,} tokens,{tied} embeddings of {told.hidden:,}"
             )
-        self.items("besides", [self.words(part) for part in told.extra_parts])
+        self.items("also", [self.words(part) for part in told.extra_parts])
         kept = [f"{format_bytes(size)} {name}" for name, size in told.cache_per_token_in.items()]
         self.items("cache/token", kept if told.cache_per_token else [])
 

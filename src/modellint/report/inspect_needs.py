@@ -277,7 +277,7 @@ class NeedsPage(SweepPage):
             self.items("split", split)
         if time.transfer:
             copying = self.seconds(time.transfer)
-            self.field("besides", f"{copying} to copy inputs and outputs over PCIe")
+            self.field("transfer", f"{copying} to copy inputs and outputs over PCIe")
 
     def _slowest(self, bound: Roofline, time: Time | None) -> None:
         slow: Sequence[SlowNode | TimedLayer] = bound.slowest
