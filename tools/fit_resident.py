@@ -79,7 +79,7 @@ class ResidentFit(Fit):
         return lambda row: machine_for(row, known[row.target.id])
 
     def error(self, key: str) -> float:
-        """Return the factor of the bounds, which contain 95 % of the rows, families or chips apart.
+        """Return the factor of the bounds, which contain 95% of the rows, families or chips apart.
 
         Not the same share of each family: those that pooling mixes positions in would decide.
         """

@@ -181,7 +181,7 @@ NPU_INTRODUCTION = """## NPUs
 {rows:,} published times of models that ran whole on the NPU of a Snapdragon, one image or text at a
 time, by any of three runtimes; `float` is 16 bits. The vendor publishes no rates of most of them,
 so these are fitted, too: a device that was left out has those of its generation, of which each is
-faster than the one before by one fitted factor. The goal, a MAPE of 30 %, is {fitted} by the fit,
+faster than the one before by one fitted factor. The goal, a MAPE of 30%, is {fitted} by the fit,
 {family} for families left out, and {device} for devices left out. What the compiler makes of
 recurrent layers and of networks with many small branches is not modelled, and other coefficients
 make up for it.
@@ -354,7 +354,7 @@ def aside(rows: Sequence[Row]) -> Iterator[str]:
 
 def faster(predictions: dict[str, Prediction]) -> Iterator[str]:
     """Compare the answers where one source measured a configuration at both precisions."""
-    yield "| prediction | pairs | right | right where they differ by 10 % | MAPE of the gain |"
+    yield "| prediction | pairs | right | right where they differ by 10% | MAPE of the gain |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for name, prediction in predictions.items():
         pairs = list(gains(prediction))

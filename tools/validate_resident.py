@@ -23,7 +23,7 @@ HAILO = """
 A Hailo computes all layers at once, each in a part of the chip of its own. {rows} published rates
 of images, in batches of one and of eight, on a Hailo-8 and a Hailo-10H: what a run takes among
 others that wait, not the latency of a single image. A network that the chip has no room for is cut,
-and its parts are loaded by turns. The goal, a MAPE of 30 %, is reached by the fit and for families
+and its parts are loaded by turns. The goal, a MAPE of 30%, is reached by the fit and for families
 left out; it is not for devices left out, since no datasheet says how much a chip has room for.
 Bounds contain 95 % of the rows, each of which counts the same. Networks that mix positions by
 pooling (efficientformer, poolformer) take up to twenty times as long as expected: why is not known,

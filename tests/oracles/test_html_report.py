@@ -225,7 +225,7 @@ def test_a_node_has_its_times_its_layer_and_its_weights(show: Open) -> None:
     page.evaluate(SHOWN)
     page.evaluate("view.selectNode(0)")
     said = page.evaluate("view.panel.innerText")
-    for words in ("3 µs", "2 µs", "1 µs", "float16", "CaskConvolution: a + b", "-1.5", "50 %"):
+    for words in ("3 µs", "2 µs", "1 µs", "float16", "CaskConvolution: a + b", "-1.5", "50%"):
         assert words in said
     assert page.evaluate("view.panel.querySelectorAll('.histogram span').length") == 3
     ways = page.evaluate("view.ways.map(way => way.key)")

@@ -26,7 +26,7 @@ ROW = re.compile(
 )
 LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
 WORST = {"tensorrt-rtx": 0.28, "onnxruntime": 0.31}
-"""The goal is 20 %; docs/accuracy.md says which models miss it, and why."""
+"""The goal is 20%; docs/accuracy.md says which models miss it, and why."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from modellint.results.measured import (
 from modellint.targets import HOST, find_target
 
 LEAST_ROUNDS = 5
-"""Rounds from which the extremes of their medians enclose the median with more than 90 %."""
+"""Rounds from which the extremes of their medians enclose the median with more than 90%."""
 BUSY = 0.05
 """Share of waiting or stolen time from which a run is called noisy."""
 LOADED = 0.6

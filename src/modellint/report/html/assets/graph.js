@@ -1144,7 +1144,7 @@ function figures(entries) {
 // Range and spread of a weight, with a small histogram.
 function weightFigures(found) {
   const most = Math.max(...found.histogram), number = (value) => String(Number(value.toPrecision(3)));
-  const share = (value) => (value ? `${Number((100 * value).toPrecision(2))} %` : "");
+  const share = (value) => (value ? `${Number((100 * value).toPrecision(2))}%` : "");
   const bars = make("div", { className: "histogram", role: "img", ariaLabel: `Histogram from ${number(found.range[0])} to ${number(found.range[1])}` });
   for (const count of found.histogram) {
     const bar = make("span");
