@@ -93,7 +93,7 @@ def _change(
 ) -> None:
     if not message:
         return
-    at, kind = chance.randrange(len(message)), chance.randrange(7)
+    at, kind = chance.randrange(len(message)), chance.randrange(8)
     donors = [each for each in (own if chance.random() < 0.5 else others) if each]
     given = chance.choice(chance.choice(donors))
     copy = _parsed(_written([given])) or [given]
@@ -109,8 +109,22 @@ def _change(
         message[at] = [message[at][0], VARINT, values.number(chance)]
     elif kind == 5:
         message[at] = [message[at][0], LENGTH, values.name(chance)[:4096]]
+    elif kind == 6:
+        _agree(own, message[at], chance)
     else:
         chance.shuffle(message)
+
+
+def _agree(messages: list[list[Part]], told: Part, chance: random.Random) -> None:
+    """Let what a field says be something else wherever it is said: lies that agree."""
+    number, wire, truth = told
+    if wire not in (VARINT, LENGTH) or isinstance(truth, list):
+        return
+    lie = values.number(chance) if wire == VARINT else values.name(chance)[:256]
+    for message in messages:
+        for each in message:
+            if each[:2] == [number, wire] and each[2] == truth:
+                each[2] = lie
 
 
 def _written(parts: list[Part]) -> bytes:
