@@ -36,11 +36,12 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("rules", "hardware_targets"):
         (copy / name).symlink_to(ROOT / name)
     package = copy / "src/modellint/formats/toy"
-    package.mkdir()
+    package.mkdir(exist_ok=True)  # it is there already where the page is being tried
     (package / "__init__.py").write_text(DESCRIPTION)
     (package / "reader.py").write_text(READER)
     registry = package.parent / "registry.py"
-    text = registry.read_text(encoding="utf-8").replace(
+    text = registry.read_text(encoding="utf-8").replace("    TOY,\n", "")
+    text = text.replace(
         '\n"""Formats with a reader', '\nREAD = (*READ, TOY)\n"""Formats with a reader'
     )
     imported = "from modellint.formats.toy import TOY\n"

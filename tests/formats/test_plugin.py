@@ -15,7 +15,7 @@ DESCRIPTION = """
 from modellint.capability import Capability
 from modellint.formats.format import Format
 
-TOY = Format("toy", "Toy", (".toy",), tells=frozenset({Capability.METADATA}),
+TOY = Format("plug", "Plug", (".plug",), tells=frozenset({Capability.METADATA}),
              companions=("{stem}.toybin",), reader="toy_format.reader")
 BAG = Format("toy-bag", "Toy bag", (".toybag",), is_folder=True,
              tells=frozenset({Capability.METADATA}), reader="toy_format.bag")
@@ -26,7 +26,7 @@ from modellint.model import Model
 from toy_format import TOY
 
 def sniff(head, path):
-    return head.startswith(b"TOY1")
+    return head.startswith(b"PLUG")
 
 def read(path):
     content = path.read_bytes()
@@ -68,13 +68,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.setenv("PYTHONPATH", str(site))
     folder = project(tmp_path / "models", {"good.onnx": GOOD})
-    (folder / "net.toy").write_text("TOY1 Ada\n")
-    (folder / "short.toy").write_text("TOY1")
-    (folder / "renamed.bin").write_text("TOY1 Grace\n")
+    (folder / "net.plug").write_text("PLUG Ada\n")
+    (folder / "short.plug").write_text("PLUG")
+    (folder / "renamed.bin").write_text("PLUG Grace\n")
     (folder / "sack.toybag").mkdir()
     (folder / "sack.toybag/toy.txt").write_text("inside")
     (folder / "sack.toybag/inner.onnx").write_bytes((folder / "good.onnx").read_bytes())
-    (folder / "notes.txt").write_text("TOY1 is a format")
+    (folder / "notes.txt").write_text("PLUG is a format")
     return folder
 
 
@@ -87,28 +87,28 @@ def models(folder: Path, *arguments: str) -> dict[str, str]:
 def test_a_walk_finds_files_and_folders_of_the_format(folder: Path) -> None:
     assert models(folder, ".") == {
         "good.onnx": "onnx",
-        "net.toy": "toy",
+        "net.plug": "plug",
         "sack.toybag": "toy-bag",
-        "short.toy": "toy",
+        "short.plug": "plug",
     }
 
 
 def test_a_file_under_another_name_is_known_by_its_content(folder: Path) -> None:
-    assert models(folder, "renamed.bin") == {"renamed.bin": "toy"}
+    assert models(folder, "renamed.bin") == {"renamed.bin": "plug"}
 
 
 def test_a_companion_stands_for_its_model(folder: Path) -> None:
     (folder / "net.toybin").write_bytes(b"weights")
-    assert models(folder, "net.toybin") == {"net.toy": "toy"}
+    assert models(folder, "net.toybin") == {"net.plug": "plug"}
 
 
 def test_a_problem_of_the_reader_is_a_finding(folder: Path) -> None:
-    done = run_process("check", "short.toy", "-o", "json", cwd=folder)
+    done = run_process("check", "short.plug", "-o", "json", cwd=folder)
     assert [each["code"] for each in json.loads(done.stdout)["findings"]] == ["FIL003"]
 
 
 def test_inspect_and_doctor_know_the_format(folder: Path) -> None:
-    assert "toy" in run_process("inspect", "net.toy", cwd=folder).stdout
+    assert "plug" in run_process("inspect", "net.plug", cwd=folder).stdout
     assert "Toy bag" in run_process("doctor", cwd=folder).stdout
 
 
@@ -120,10 +120,10 @@ def lint(folder: Path, *arguments: str) -> tuple[list[str], str]:
 
 
 def test_a_file_with_a_misleading_name_is_not_what_that_name_promises(folder: Path) -> None:
-    (folder / "other.toy").write_bytes(b"\x93NUMPY" + bytes(60))
-    findings, _ = lint(folder, "other.toy")
+    (folder / "other.plug").write_bytes(b"\x93NUMPY" + bytes(60))
+    findings, _ = lint(folder, "other.plug")
     (finding,) = findings
-    assert "is not the Toy model that its name suggests: its format is NumPy array" in finding
+    assert "is not the Plug model that its name suggests: its format is NumPy array" in finding
 
 
 @pytest.mark.parametrize("inner", ["toy.txt", "deep/weights"])
@@ -153,8 +153,8 @@ def test_a_reader_that_fails_concerns_its_own_files_alone(folder: Path, reader: 
     (folder.parent / "site/toy_format/reader.py").write_text(reader)
     (folder / "model.gguf").write_bytes(b"GGUF" + bytes(60))
     findings, _ = lint(folder, ".")
-    named = [each for each in findings if "the reader for Toy fails" in each]
-    assert [each.partition(":")[0] for each in named] == ["net.toy", "short.toy"]
+    named = [each for each in findings if "the reader for Plug fails" in each]
+    assert [each.partition(":")[0] for each in named] == ["net.plug", "short.plug"]
     assert models(folder, ".")["model.gguf"] == "gguf"
 
 

@@ -67,7 +67,7 @@ def modellint(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 def test_it_is_accepted_and_suggested(folder: Path) -> None:
     assert modellint(folder, "check", "info.onnx", "--runtime", "toy-rt").returncode == 0
-    mistaken = modellint(folder, "check", "info.onnx", "--runtime", "toyrt")
+    mistaken = modellint(folder, "check", "info.onnx", "--runtime", "toy-rtt")
     assert mistaken.returncode == 2
     assert "did you mean 'toy-rt'?" in mistaken.stderr
 
