@@ -262,6 +262,15 @@ def test_broken_files(tmp_path: Path, content: bytes, kind: str) -> None:
     assert kinds(read_model(single(tmp_path, content))) == [kind]
 
 
+def test_a_size_past_all_counting_is_open(tmp_path: Path) -> None:
+    text = PROGRAM.replace("z float16[1,4,16,16] = relu", "z float16[1,-2147483649,16,16] = relu")
+    model = read_model(packed(tmp_path / "m.mlpackage", text))
+    (node,) = (each for each in model.graph.nodes if each.op_type == "Relu")
+    (value,) = node.outputs
+    assert value is not None
+    assert value.shape == (1, None, 16, 16)
+
+
 def test_networks_within_networks_have_an_end(tmp_path: Path) -> None:
     body = b""
     for _ in range(40):

@@ -12,7 +12,7 @@ from modellint.formats.coreml.values import Constant, ValueReader, ValueType, va
 from modellint.formats.problems import MalformedError, Problems
 from modellint.formats.protobuf import Message
 from modellint.formats.wiring import Wiring
-from modellint.model import Graph, Model, Node, Value
+from modellint.model import Dim, Graph, Model, Node, Value
 
 CONST = "const"
 MAIN = "main"
@@ -213,4 +213,9 @@ class ProgramReader:
 def _declare(value: Value, type: ValueType) -> None:
     if type.kind == "list":
         value.type_name = "sequence"
-    value.declare(type.dtype, type.shape)
+    value.declare(type.dtype, type.shape and tuple(map(_possible, type.shape)))
+
+
+def _possible(dim: Dim) -> Dim:
+    """Return a size as it is, or as open if it is past what others count in."""
+    return None if isinstance(dim, int) and dim < 0 else dim
