@@ -121,5 +121,5 @@ def test_a_kill_leaves_nothing_that_counts(wheels: Path, tmp_path: Path) -> None
 def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
     (tmp_path / "environments").mkdir()
     (tmp_path / "environments").chmod(0o777)
-    with pytest.raises(SetupFailed, match="others can write to"):
+    with pytest.raises(SetupFailed, match="other users can write to"):
         make(toy(("toy", "1.0")), lambda _: None)
