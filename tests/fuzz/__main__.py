@@ -39,7 +39,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="another seed, other mutants")
     parser.add_argument("--count", type=int, default=5000, help="how many mutants")
     parser.add_argument(
-        "--whole", type=int, default=1, help="only lint, but for one group of so many"
+        "--whole", type=int, default=1, help="only lint, except one group in so many"
     )
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--files", type=Path, help="a folder of files to try instead")
