@@ -60,7 +60,7 @@ def test_only_for_nvidia_gpus(tmp_path: Path) -> None:
         ),
         (
             "g (int32 x) => (float y) <float s = {2}> { a = DequantizeLinear (x, s) y = Abs (a) }",
-            "has no kernel for CUDA that takes int32, only int8, uint8",
+            "has no kernel for CUDA that accepts int32, only int8, uint8",
             1,
             1,
         ),

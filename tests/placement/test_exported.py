@@ -103,7 +103,7 @@ def test_forms_that_xnnpack_leaves(tmp_path: Path) -> None:
         "a": "is not supported with axis 1 of 4",
         "d": "is not supported with axes 3",
         "f": "is not supported with a new dim 0 that is not the last one",
-        "g": "is not supported with int64, as 'k'",
+        "g": "is not supported with int64 ('k')",
         "h": "is not supported with one tensor only",
         "i": "is not supported with an exponent of 3",
     }
@@ -194,7 +194,7 @@ def test_forms_that_vulkan_leaves(tmp_path: Path) -> None:
     """
     assert refusals(text, tmp_path, "executorch-vulkan") == {
         "c": "is not supported with a batch of 'x' that is open",
-        "s": "is not supported with a tensor of rank 5, as 'v'",
+        "s": "is not supported with a tensor of rank 5 ('v')",
     }
 
 

@@ -51,7 +51,7 @@ def test_nodes_and_copies(answer: dict[str, Any], tmp_path: Path) -> None:
         ),
         (
             "g (double[2,2] x) => (double[2,2] y) { a = Relu (x) y = Relu (a) }",
-            "has no kernel for WebGPU that takes float64, only float16, float32",
+            "has no kernel for WebGPU that accepts float64, only float16, float32",
         ),
     ],
 )

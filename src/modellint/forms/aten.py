@@ -29,7 +29,7 @@ def tensor_type(facts: Facts, node: Node, limits: Condition) -> str:
     for value in _tensors(node):
         name = _type(facts, value)
         if name and name not in limits["types"]:
-            return f"{name}, as '{value.name}'"
+            return f"{name} ('{value.name}')"
     return ""
 
 
@@ -38,7 +38,7 @@ def tensor_rank(facts: Facts, node: Node, limits: Condition) -> str:
     for value in _tensors(node):
         shape = facts.shape(value)
         if shape is not None and len(shape) > limits["highest"]:
-            return f"a tensor of rank {len(shape)}, as '{value.name}'"
+            return f"a tensor of rank {len(shape)} ('{value.name}')"
     return ""
 
 

@@ -50,7 +50,7 @@ def unquantized(facts: Facts, node: Node, _: Condition) -> str:
     """Describe small integers without a scale."""
     for value in _operands(node):
         if _type_of(facts, value) in _QUANTIZED and not _scheme(facts, value).is_quantized:
-            return f"{_type_of(facts, value)} without a scale, as '{value.name}'"
+            return f"{_type_of(facts, value)} without a scale ('{value.name}')"
     return ""
 
 
@@ -66,7 +66,7 @@ def operand_rank(facts: Facts, node: Node, limits: Condition) -> str:
     for value in _operands(node):
         shape = facts.shape(value)
         if shape is not None and len(shape) > limits["highest"]:
-            return f"a tensor of rank {len(shape)}, as '{value.name}'"
+            return f"a tensor of rank {len(shape)} ('{value.name}')"
     return ""
 
 
@@ -74,7 +74,7 @@ def computed_scalar(_: Facts, node: Node, __: Condition) -> str:
     """Describe an input without dims that is computed."""
     for value in node.inputs:
         if value is not None and value.declared_shape == () and not value.is_constant:
-            return f"a computed scalar, as '{value.name}'"
+            return f"a computed scalar ('{value.name}')"
     return ""
 
 

@@ -99,7 +99,7 @@ class KernelJudge(NodeJudge):
             return None if replaced else self._without_kernel(domain, op, opset, node)
         words = (refused_form(self, node, form) for form in self._forms.get(self.key(node), ()))
         found = next(filter(None, words), "")
-        return NotTaken("form", f"{self._has_none} that takes {found}") if found else None
+        return NotTaken("form", f"{self._has_none} that accepts {found}") if found else None
 
     def _without_kernel(self, domain: str, op: str, opset: int, node: Node) -> NotTaken:
         if not self._kernels.has_kernel(domain, op, opset, lambda _: None):
@@ -109,8 +109,8 @@ class KernelJudge(NodeJudge):
             taken = self._kernels.kernel_types(domain, op, opset, place)
             if found is not None and found not in taken:
                 others = ", ".join(taken)
-                return NotTaken("type", f"{self._has_none} that takes {found}, only {others}")
-        return NotTaken("type", f"{self._has_none} that takes these types")
+                return NotTaken("type", f"{self._has_none} that accepts {found}, only {others}")
+        return NotTaken("type", f"{self._has_none} that accepts these types")
 
     @property
     def _has_none(self) -> str:
