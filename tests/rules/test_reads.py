@@ -158,6 +158,8 @@ def test_rules_about_problems_of_the_file_read_nothing() -> None:
         ('needs = ["weights"]', 'write reads = ["weights"]'),
         ("needs = [[]]", "needs.0"),
         ('operators = ["<softmx>"]', "<softmx>: no operators have this trait; did you mean"),
+        ('examples.valid = [{ naem = "x" }]', "examples.valid.0.naem: unknown key"),
+        ('examples.valid = [{ modl = "x" }]', "unknown key; did you mean 'model'?"),
         ('dialect = "onx"', "unknown dialect 'onx'; did you mean 'onnx'?"),
     ],
 )

@@ -309,20 +309,27 @@ def _mistake(error: Any, is_single: bool) -> FileMistake:
     if error["type"] in ("missing", "missing_argument"):
         return FileMistake(f"{where} is missing", keys)
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        hint = did_you_mean(str(error["loc"][-1]), _KEYS)
+        hint = did_you_mean(str(keys[-1]), _keys_beside(keys))
         return FileMistake(f"{where}: unknown key" + (f"; {hint}" if hint else ""), keys)
     moved = error["loc"][0] == "needs" and error["input"] in list(Capability)
     hint = f'; write reads = ["{error["input"]}"]' if moved else ""
     return FileMistake(f"{where}: {error['msg'].removeprefix('Input ')}{hint}", keys)
 
 
-_KEYS = tuple(
-    dict.fromkeys(
-        item.name
-        for kind in (Rule, Autofix, Match, MatchCase, Option, Example)
-        for item in fields(kind)
-    )
-)
+_TABLES: Mapping[str, type[Any]] = {
+    "autofix": Autofix,
+    "cases": MatchCase,
+    "examples": Example,
+    "match": Match,
+    "options": Option,
+}
+"""Tables within a rule file, by their keys."""
+
+
+def _keys_beside(keys: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the innermost table that a key stands in."""
+    tables = [_TABLES[key] for key in keys[:-1] if isinstance(key, str) and key in _TABLES]
+    return [field.name for field in fields(tables[-1] if tables else Rule)]
 
 
 @cache
