@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import inf
 from typing import Literal
 
 from modellint.analysis.assume import settle
@@ -188,6 +189,18 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
         tuple(uncounted),
         settled.assumed,
     )
+
+
+def most_moved(model: Model, deployment: Deployment) -> float:
+    """Return a cheap upper bound on the bytes moved, without fusion; infinite with subgraphs."""
+    settled = settle(model, deployment)
+    sizes = sizes_of(DeployedTypes(model, settled.deployment), deployment.precision)
+    moved = 0
+    for node in model.graph.nodes:
+        if node.subgraphs:
+            return inf
+        moved += sum(sizes[value] or 0 for value in (*node.inputs, *node.outputs) if value)
+    return moved
 
 
 def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:
