@@ -80,12 +80,26 @@ def test_what_fails_is_reported(change: tuple[str, str], said: str, tmp_path: Pa
     assert "1 failed" in done.stdout
 
 
-def test_only_a_plugin_may_import_code(tmp_path: Path) -> None:
-    text = WITH_EXAMPLES.partition("[match]")[0] + 'check = "os:getcwd"\n' + EXAMPLES
-    project(tmp_path, {"lint/OWN001-a.toml": text})
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        ("os:getcwd", "which only an installed plugin may do"),
+        ("os.system", "no rule of modellint has the check 'os.system'"),
+        ("resolve.importlib", "no rule of modellint has the check"),
+        ("hygiene.unused_initialiser", "did you mean 'hygiene.unused_initializer'?"),
+        ("hygiene.unused_initializer", "needs the option 'heavy-bytes'"),
+    ],
+)
+def test_only_a_plugin_may_import_code(check: str, said: str, tmp_path: Path) -> None:
+    text = WITH_EXAMPLES.partition("[match]")[0] + f'check = "{check}"\n' + EXAMPLES
+    project(tmp_path, {"modellint.toml": 'rules = ["lint"]', "lint/OWN001-a.toml": text})
     done = run_cli("rules", "test", "lint/OWN001-a.toml", cwd=tmp_path)
     assert done.exit_code == 1
-    assert "which only an installed plugin may do" in done.stdout
+    assert said in done.stdout
+    project(tmp_path, {"good.onnx": GOOD})
+    linted = run_cli("check", ".", cwd=tmp_path)
+    assert linted.exit_code == 2
+    assert said in linted.stderr
 
 
 def test_without_a_folder_the_configured_ones_are_tested(tmp_path: Path) -> None:
@@ -110,6 +124,8 @@ def test_doctor_shows_a_broken_rule_file_for_what_it_is(tmp_path: Path) -> None:
     ("change", "said"),
     [
         (("'{node}'", "{unclosed"), "message: expected '}' before end of string"),
+        (("'{node}'", "{nod}"), "message: unknown fact 'nod'; known: count, file, graph, node, "),
+        (("'{node}'", "e" * 1001), "message: has more than 1,000 characters"),
         (("'{node}'", "{node!r:>99999999}"), "message: unknown format '!r:>99999999' of 'node'"),
         (('"Because."', '"{node:>9999999}"'), "why: unknown format ':>9999999' of 'node'"),
         (

@@ -189,8 +189,10 @@ class TestInThisProcess:
         assert done.exit_code == 0, done
         assert "nodes" in done.stdout
         assert (ops(folder / "new.onnx"), len(ops(folder / "model.onnx"))) == (CLEAN, 2)
-        again = run_cli(*args, cwd=folder)
-        assert (again.exit_code, "exists" in again.stdout) == (1, True)
+        failed(run_cli(*args, cwd=folder), "new.onnx exists; to overwrite it, name it")
+        os.mkfifo(folder / "pipe.onnx")
+        onto_pipe = ("optimize", "model.onnx", "-o", "pipe.onnx", "--force")
+        failed(run_cli(*onto_pipe, cwd=folder), "pipe.onnx is a pipe; name a file")
         same = run_cli("optimize", "model.onnx", "-o", "model.onnx", cwd=folder)
         assert (same.exit_code, "is the model itself" in same.stderr) == (2, True)
 

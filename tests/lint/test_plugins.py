@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from modellint.rules import registry
-from modellint.rules.registry import RuleFileError, load_rules, read_rule
+from modellint.rules.registry import load_rules, read_rule
+from modellint.rules.users import RuleFileError
 from tests.samples import GOOD, codes, failed, install, lint_json, project
 from tests.support import run_cli, run_process
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,35 @@ def test_facts_have_a_limited_length() -> None:
             "y = acm.Op(x)",
             facts={"list": f"[[[t for b in t] for a in t] for t in [{MANY}]]"},
         )
+
+
+def test_facts_are_abbreviated() -> None:
+    graph = graph_of(
+        f"out = acm.Op<list = {[*range(5000)]}, text = '{'a' * 99_999}'> (x)".replace("'", '"')
+    )
+    facts = {"text": "attr(y, 'text')", "list": MANY, "more": MANY, "few": "[1, 2]"}
+    (found,) = find(graph, "y = acm.Op(x)", facts=facts)
+    assert len(json.dumps(found.facts)) < 8000
+    assert str(found.facts["list"]).startswith("(0, 1, 2,")
+
+
+def test_rules_of_users_share_their_steps(tmp_path: Path) -> None:
+    model = GOOD.replace('"" : 21', '"" : 21, "acm" : 1')
+    model = model.replace("[act] y", f"b = acm.Op<list = {[*range(180)]}> (x)\n  [act] y")
+    few = f"{MANY}[:6]"
+    half = f"all([all([all([a + b >= 0 for a in {MANY}]) for b in {MANY}]) for c in {few}])"
+    rule = OWN_RULE.replace("Relu(x)", "acm.Op(x)") + f'where = ["{half}"]\n'
+    names = [f"OWN{number:03}" for number in range(1, 16)]
+    files = {f"lint/own/{name}-hostile.toml": rule for name in names}
+    files |= {"modellint.toml": 'rules = ["lint"]\nselect = ["OWN", "HYG"]'}
+    files |= {"a.onnx": model.replace("[act] y", "c = Dropout (x)\n  [act] y")}
+    found = lint_json("a.onnx", cwd=project(tmp_path, files))["findings"]
+    stopped = [each for each in found if each["code"] == "INT001"]
+    done = [each for each in found if each["code"] in names]
+    assert len(done) + len(stopped) == 15
+    assert 5 <= len(done) <= 10
+    assert "all such rules" in stopped[-1]["message"]
+    assert any(each["code"].startswith("HYG") for each in found)
 
 
 def test_consumers_are_counted_once() -> None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from modellint.base.drafts import own_draft
+from modellint.base.errors import UsageError
 from modellint.base.standins import stand_ins
 
 MOST_TEXT = 16 << 20
@@ -104,6 +105,20 @@ def read_text(path: Path, most: int = MOST_TEXT, *, errors: str = "strict") -> s
 def kind_of(mode: int) -> str:
     """Return what a file is that is not a regular one."""
     return next((kind for test, kind in _KINDS if test(mode)), "not a regular file")
+
+
+def require_replaceable(path: Path, *, force: bool) -> None:
+    """Raise UsageError if a new file must not take a place: it replaces only regular files."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    if not stat.S_ISREG(mode):
+        raise UsageError(f"{path} is {kind_of(mode)}; name a file")
+    if not force:
+        raise UsageError(f"{path} exists; {TO_OVERWRITE}")
 
 
 def is_private(status: os.stat_result) -> bool:

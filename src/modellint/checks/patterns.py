@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 
+from modellint.base.memo import Remembered
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import is_moot, unfused
 from modellint.checks.repeats import folded
-from modellint.model import Node
+from modellint.model import Model, Node
 from modellint.rules.pattern import (
     Budget,
     Claims,
     CompiledMatch,
     PatternMatch,
+    SharedBudget,
     compile_match,
     required_ops,
 )
@@ -23,9 +25,12 @@ from modellint.rules.rule import Match
 class PatternCheck:
     """Runs patterns; the first to match a place reports it."""
 
-    def __init__(self, matches: Sequence[Match], *, together: bool | str = False) -> None:
+    def __init__(
+        self, matches: Sequence[Match], *, together: bool | str = False, shares: bool = False
+    ) -> None:
         self._blocks = tuple(map(_MatchBlock, matches))
         self._together = together
+        self._shares = shares
 
     def __call__(self, context: Context) -> Iterator[Hit]:
         hits = self._found(context)
@@ -37,12 +42,23 @@ class PatternCheck:
             for block in self._blocks
             if not context.lacks_any(block.required_ops) and not block.is_moot(context)
         ]
-        budget = Budget()
-        for graph in context.graphs() if promising else ():
+        if not promising:
+            return
+        budget = self._budget(context.model)
+        for graph in context.graphs():
             claims = Claims()
             for block in promising:
                 for found in block.compiled.find(graph, context, claims, budget):
                     yield from _hits(context, block.match, found)
+
+    def _budget(self, model: Model) -> Budget:
+        nodes = sum(len(graph.nodes) for graph in model.graphs(functions=True))
+        if not self._shares:
+            return Budget(nodes)
+        return Budget(nodes, model.memo.get(_SHARED, None, lambda: SharedBudget(nodes)))
+
+
+_SHARED = Remembered[SharedBudget]()
 
 
 class _MatchBlock:

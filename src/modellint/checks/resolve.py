@@ -7,7 +7,7 @@ import re
 
 from modellint.base.errors import UsageError
 from modellint.checks.api import Check
-from modellint.rules.registry import is_trusted
+from modellint.rules.registry import is_built_in, is_trusted
 from modellint.rules.rule import Rule
 
 _NAME = re.compile(r"[a-z]\w*\.[a-z]\w*|[A-Za-z_]\w*(\.\w+)*:\w+")
@@ -19,7 +19,8 @@ def resolve_check(rule: Rule) -> Check:
     if rule.match:
         from modellint.checks.patterns import PatternCheck
 
-        return PatternCheck(rule.match, together=rule.together)
+        shares = not is_built_in(rule)
+        return PatternCheck(rule.match, together=rule.together, shares=shares)
     name = rule.check or ""
     if not _NAME.fullmatch(name):
         raise UsageError(f"rule {rule.code}: invalid check {name!r}")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from modellint.base.errors import UsageError
-from modellint.base.files import write_atomically
+from modellint.base.files import require_replaceable, write_atomically
 from modellint.cli.command import Command, option
 from modellint.config.settings import OUTPUT
 
@@ -76,8 +76,7 @@ def command(runs: tuple[Path, ...], target: str, out: Path | None, **given: Any)
     if not _ID.fullmatch(target):
         raise UsageError(f"--target {target}: use lower-case letters, digits and hyphens")
     path = out or Path(f"{target}.toml")
-    if path.exists() and not given["force"]:
-        raise UsageError(f"{path} exists; overwrite it with --force")
+    require_replaceable(path, force=given["force"])
     measured = [run for run in read_runs(runs) if run.layers]
     if given["only"] and not given["start"]:
         raise UsageError("--only needs --from: the target that has the other coefficients")

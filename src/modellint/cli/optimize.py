@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modellint.base.errors import UsageError
+from modellint.base.files import require_replaceable
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress
@@ -94,6 +95,7 @@ def command(model: Path, to: Path, **given: Any) -> int:
         raise UsageError(
             f"{to} is the model itself; `modellint check --fix` fixes a model in place"
         )
+    require_replaceable(to, force=given["force"])
     from modellint.lint.fixing import optimize
 
     command_line = CommandLine(given_settings(given), given["config"], given["isolated"])

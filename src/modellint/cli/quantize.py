@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modellint.base.errors import UsageError
+from modellint.base.files import require_replaceable
 from modellint.cli.command import Command, option
 from modellint.cli.console import Progress
 from modellint.cli.outputs import color_option
@@ -157,8 +158,7 @@ def _places(model: Path, out: Path, recipes: Sequence[Recipe], *, force: bool) -
     for place in places:
         if place.exists() and model.exists() and place.samefile(model):
             raise UsageError(f"{place} is the model itself; write to another file")
-        if place.exists() and not force:
-            raise UsageError(f"{place} exists; overwrite it with --force")
+        require_replaceable(place, force=force)
         if not place.parent.is_dir():
             raise UsageError(f"{place.parent} is not a folder")
     return places

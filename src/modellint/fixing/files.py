@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from modellint.base.drafts import DRAFT, is_abandoned, own_draft
 from modellint.base.errors import UsageError
-from modellint.base.files import TO_OVERWRITE
+from modellint.base.files import require_replaceable
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.base.weight_layout import WeightLayout
@@ -224,8 +224,10 @@ def _obstacle(model: Model, path: Path, destination: Destination) -> str:
     if destination.nowhere:
         return ""
     if destination.file is not None:
-        if destination.file.exists() and not destination.force:
-            return f"{destination.file} exists; {TO_OVERWRITE}"
+        try:
+            require_replaceable(destination.file, force=destination.force)
+        except UsageError as error:
+            return str(error)
         return ""
     if path.is_symlink():
         return "it is a link: name the file itself, or write elsewhere with --fix-to"

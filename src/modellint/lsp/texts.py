@@ -97,7 +97,7 @@ def _diagnoses(document: OpenDocument, error: UsageError, severity: int) -> Iter
 
 
 def _named_by(document: OpenDocument, error: UsageError) -> tuple[str | int, ...]:
-    from modellint.rules.registry import RuleFileError
+    from modellint.rules.users import RuleFileError
     from modellint.targets import TargetFileError
 
     keys = {RuleFileError: "rules", TargetFileError: "target-dirs"}
@@ -106,7 +106,8 @@ def _named_by(document: OpenDocument, error: UsageError) -> tuple[str | int, ...
 
 
 def _of_rule(document: OpenDocument) -> Iterator[Diagnosis]:
-    from modellint.rules.registry import RuleFileError, parse_tested_rule
+    from modellint.rules.registry import parse_tested_rule
+    from modellint.rules.users import RuleFileError
 
     try:
         parse_tested_rule(document.text, document.path)

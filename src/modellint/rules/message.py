@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -95,8 +95,17 @@ def _on_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def mistake_in(template: str) -> str | None:
-    """Return what is wrong with a template, whatever the facts; None if nothing is."""
+COMMON_FACTS = frozenset(
+    ("node", "op", "value", "graph", "file", "count", "target", "runtime", "precision")
+)
+"""Facts that checks need not provide; a place is a node, a value or a graph."""
+
+
+def mistake_in(template: str, facts: Collection[str] | None = None) -> str | None:
+    """Return what is wrong with a template, whatever the facts; None if nothing is.
+
+    If the names of all facts are known, others are wrong.
+    """
     try:
         fields = [*string.Formatter().parse(template)]
     except ValueError as error:
@@ -106,6 +115,8 @@ def mistake_in(template: str) -> str | None:
             continue
         if not name.isidentifier():
             return f"{name!r} is not the name of a fact"
+        if facts is not None and name not in facts:
+            return f"unknown fact {name!r}; known: {', '.join(sorted(facts))}"
         if conversion is not None or not _is_format(spec or ""):
             shown = (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
             return f"unknown format {shown!r} of {name!r} (example: {{{name}:bytes}})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
@@ -15,44 +15,30 @@ from modellint.base.data import cache_dir, data_dir, files_below, parse_toml, st
 from modellint.base.errors import UsageError
 from modellint.base.expressions import late
 from modellint.base.files import read_text
-from modellint.base.mistakes import FileMistake, KeyPath, syntax_mistake
+from modellint.base.mistakes import FileMistake, syntax_mistake
 from modellint.base.paths import leads_out
 from modellint.base.plugins import plugins as installed_plugins
 from modellint.base.rebuild import from_plain, to_plain
-from modellint.base.records import dataclass
 from modellint.base.store import Store
 from modellint.base.suggest import did_you_mean
-from modellint.base.text import escaped
 from modellint.base.version import __version__
 from modellint.capability import Capability
 from modellint.formats.registry import dialects
 from modellint.operators import Trait
-from modellint.rules.message import mistake_in
 from modellint.rules.rule import Autofix, Example, Examples, Match, MatchCase, Option, Rule
+from modellint.rules.users import (
+    PLUGIN_GROUP,
+    RuleFileError,
+    require_check,
+    require_patterns,
+    require_texts,
+    rule_error,
+)
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from modellint.rules.pattern import PatternError
-
 FILE_NAME = re.compile(r"(?P<code>[A-Z]{2,5}\d{3})-(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\.toml")
-PLUGIN_GROUP = "modellint.rules"
-
-
-class RuleFileError(UsageError):
-    """Invalid rule file."""
-
-    def __init__(self, path: Path | None, *mistakes: FileMistake) -> None:
-        super().__init__(path, *mistakes)
-        self.path = path
-        self.mistakes = mistakes
-
-    def __str__(self) -> str:
-        return f"{self.path}: {'; '.join(each.text for each in self.mistakes)}"
-
-
-def _error(path: Path | None, text: str, *keys: str | int) -> RuleFileError:
-    return RuleFileError(path, FileMistake(text, keys))
 
 
 def load_rules(
@@ -82,7 +68,7 @@ def _add(rules: dict[str, Rule], more: Iterable[Rule]) -> None:
     for rule in more:
         if rule.code in rules:
             other = rules[rule.code].name
-            raise _error(rule.path, f"code {rule.code} is already used by {other!r}")
+            raise rule_error(rule.path, f"code {rule.code} is already used by {other!r}")
         rules[rule.code] = rule
 
 
@@ -92,14 +78,9 @@ def _read_user_rule(path: Path) -> Rule:
 
 def _of_user(rule: Rule, path: Path) -> Rule:
     """Return a rule from a configured folder, which may contain data but not import code."""
-    if rule.check is not None and ":" in rule.check:
-        text = (
-            f"check {rule.check!r} imports Python code, which only an installed plugin may do "
-            f"(entry point group {PLUGIN_GROUP!r})"
-        )
-        raise _error(path, text, "check")
-    _require_texts(rule, path)
-    _require_patterns(rule, path)
+    require_check(rule, path, _built_in(examples=False).values())
+    require_texts(rule, path)
+    require_patterns(rule, path)
     return rule
 
 
@@ -125,85 +106,12 @@ def is_trusted(path: Path) -> bool:
     return any(folder.resolve() in path.resolve().parents for folder in folders)
 
 
-def _require_texts(rule: Rule, path: Path) -> None:
-    for key, text in _strings(to_plain(replace(rule, file=""))):
-        if text != escaped(text, keep="\n\t"):
-            shown = escaped(text)[:200]
-            raise _error(path, f"{key} has control characters: {shown}", *key.split("."))
-    texts = {"message": rule.message, "why": rule.why, "fix": rule.fix, "note": rule.note}
-    texts |= {f"messages.{variant}": text for variant, text in rule.messages.items()}
-    texts |= {f"fixes.{variant}": text for variant, text in rule.fixes.items()}
-    for key, text in texts.items():
-        mistake = mistake_in(text)
-        if mistake is not None:
-            raise _error(path, f"{key}: {mistake}", *key.split("."))
-    for variant in rule.fixes:
-        if variant not in rule.messages:
-            hint = did_you_mean(variant, rule.messages)
-            text = f"fixes: {variant!r} is not in [messages]"
-            raise _error(path, text + (f"; {hint}" if hint else ""), "fixes", variant)
-
-
-def _strings(table: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Iterate over the texts of a table, each with its key."""
-    if isinstance(table, str):
-        yield key, table
-    elif isinstance(table, dict):
-        for name, value in table.items():
-            yield from ((f"a key of {key}", name), *_strings(value, f"{key}.{name}".lstrip(".")))
-    elif isinstance(table, list):
-        for value in table:
-            yield from _strings(value, key)
-
-
-def _require_patterns(rule: Rule, path: Path) -> None:
-    """Ours are compiled in the tests; a user's mistake should not wait for a model to appear."""
-    from modellint.rules.pattern import PatternError, compile_match
-
-    for index, match in enumerate(rule.match):
-        place = _FileBlock(path, index if len(rule.match) > 1 else None)
-        try:
-            compile_match(match)
-        except PatternError as error:
-            raise place.pattern_error(error) from error
-        outcomes: tuple[Match | MatchCase, ...] = (match, *match.cases)
-        for each in outcomes:
-            place.require_known(each.variant, rule.messages, "variant", "messages")
-            for runtime in each.stopped:
-                place.require_known(runtime, rule.fused_by, "stopped", "fused_by")
-
-
-@dataclass(frozen=True, slots=True)
-class _FileBlock:
-    """A `[match]` block of a file, or one of several."""
-
-    path: Path
-    index: int | None
-
-    @property
-    def name(self) -> str:
-        return "match" if self.index is None else f"match[{self.index}]"
-
-    @property
-    def keys(self) -> KeyPath:
-        return ("match",) if self.index is None else ("match", self.index)
-
-    def pattern_error(self, error: PatternError) -> RuleFileError:
-        inside = (int(index) if index else name for name, index in _PARTS.findall(error.part))
-        keys = (*self.keys, *inside)
-        text = f"{self.name}: {error}"
-        return RuleFileError(self.path, FileMistake(text, keys, error.line, error.column))
-
-    def require_known(self, name: str, known: Collection[str], key: str, table: str) -> None:
-        if name and name not in known:
-            hint = did_you_mean(name, known)
-            text = f"{self.name}: {key} {name!r} is not in [{table}]"
-            raise _error(self.path, text + (f"; {hint}" if hint else ""), *self.keys, key)
+def is_built_in(rule: Rule) -> bool:
+    """Return True for modellint's own rules."""
+    return rule.file.startswith(f"{data_dir('rules')}{os.sep}")
 
 
 _TRAITS = late(r"<([^>]*)>")
-_PARTS = late(r"([A-Za-z_]+)|\[(\d+)\]")
-"""Parts of the name of a part of a block: `cases[0].when`."""
 
 
 def read_rule(path: Path) -> Rule:
@@ -215,7 +123,7 @@ def read_rule(path: Path) -> Rule:
 def _require_name(path: Path) -> re.Match[str]:
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
-        raise _error(path, "invalid file name (example: FUS002-dead-end.toml)")
+        raise rule_error(path, "invalid file name (example: FUS002-dead-end.toml)")
     return named
 
 
@@ -223,25 +131,25 @@ def _rule(table: dict[str, Any], path: Path) -> Rule:
     named = _require_name(path)
     rule = _validate(table, path, named["code"], named["name"])
     if sum(map(bool, (rule.match, rule.check, rule.problem))) != 1:
-        raise _error(path, "needs exactly one of [match], check and problem")
+        raise rule_error(path, "needs exactly one of [match], check and problem")
     for dialect in rule.dialect.split():
         if dialect not in dialects():
             hint = did_you_mean(dialect, dialects(), f"choose from {', '.join(sorted(dialects()))}")
-            raise _error(path, f"unknown dialect {dialect!r}; {hint}", "dialect")
+            raise rule_error(path, f"unknown dialect {dialect!r}; {hint}", "dialect")
     return replace(rule, operators=_operators(rule, path))
 
 
 def _operators(rule: Rule, path: Path) -> tuple[str, ...]:
     """Return the choices of operators that a rule states itself, or that its patterns name."""
     if rule.match and rule.operators:
-        raise _error(path, "operators: its patterns name them", "operators")
+        raise rule_error(path, "operators: its patterns name them", "operators")
     known = [trait.value for trait in Trait]
     for index, text in enumerate(rule.operators):
         for trait in _TRAITS.findall(text):
             if trait not in known:
                 hint = did_you_mean(trait, known)
                 mistake = f"<{trait}>: no operators have this trait; {hint}"
-                raise _error(path, mistake.rstrip("; "), "operators", index)
+                raise rule_error(path, mistake.rstrip("; "), "operators", index)
     if not rule.match:
         return rule.operators
     from modellint.rules.pattern.syntax import choices_of
@@ -271,9 +179,9 @@ def _read_table(path: Path) -> dict[str, Any]:
     try:
         text = read_text(path)
     except OSError as error:
-        raise _error(path, str(error.strerror)) from error
+        raise rule_error(path, str(error.strerror)) from error
     except ValueError as error:  # of the encoding
-        raise _error(path, str(error)) from error
+        raise rule_error(path, str(error)) from error
     return _parsed(text, path)
 
 

@@ -2,7 +2,7 @@
 
 from modellint.rules.pattern.compiled import Claims, CompiledMatch, PatternMatch, compile_match
 from modellint.rules.pattern.errors import PatternError, WorkLimitError
-from modellint.rules.pattern.scope import Budget, Environment
+from modellint.rules.pattern.scope import Budget, Environment, SharedBudget
 from modellint.rules.pattern.syntax import required_ops
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Environment",
     "PatternError",
     "PatternMatch",
+    "SharedBudget",
     "WorkLimitError",
     "compile_match",
     "required_ops",

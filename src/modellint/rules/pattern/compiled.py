@@ -10,6 +10,7 @@ from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.rules.pattern.errors import PatternError, hint
 from modellint.rules.pattern.expression import Expression, compile_expression
+from modellint.rules.pattern.facts import MOST_FACTS, written
 from modellint.rules.pattern.scope import Budget, Environment, Scope
 from modellint.rules.pattern.search import Plan, Search, plan, rarest
 from modellint.rules.pattern.syntax import Pattern, parse
@@ -103,8 +104,7 @@ class CompiledMatch:
             return
         if start not in self._plans:
             self._plans[start] = plan(self._pattern, start, self._early)
-        budget = budget if budget is not None else Budget()
-        budget.grow(len(graph.nodes))
+        budget = budget if budget is not None else Budget(len(graph.nodes))
         scope = Scope(graph, environment, budget, strict=strict)
         if not all(condition.holds(scope) for condition in self._first):
             return
@@ -142,7 +142,7 @@ class CompiledMatch:
             },
             values={name: value for name, value in scope.values.items() if value is not None},
             matched=tuple(scope.nodes[line.number] for line in lines),
-            facts={name: fact.fact(scope) for name, fact in case.facts.items()},
+            facts=written({name: fact.fact(scope) for name, fact in case.facts.items()}),
             variant=case.variant,
             stopped=case.stopped,
         )
@@ -182,6 +182,8 @@ class _MatchCompiler:
                 yield _Case(when, report, case.variant, case.stopped, {**facts, **more})
 
     def _facts(self, facts: Mapping[str, str], part: str, it: str = "it") -> dict[str, Expression]:
+        if len(facts) > MOST_FACTS:
+            raise PatternError(f"more than {MOST_FACTS} facts", part, "", 1, 1)
         return {name: self._expression(fact, f"{part}.{name}", it) for name, fact in facts.items()}
 
     def _expression(self, text: str, part: str, it: str = "it") -> Expression:

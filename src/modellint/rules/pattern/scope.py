@@ -14,23 +14,39 @@ if TYPE_CHECKING:
 
 STEPS_PER_RULE = 1_000_000
 STEPS_PER_NODE = 200
+RULES_IN_FULL = 5
+"""Number of rules that may use up a budget of their own, if they share one for a model."""
 
 
 class Budget:
     """Work that a rule's expressions may do on a model: steps, each the handling of one item."""
 
-    __slots__ = ("left",)
+    __slots__ = ("left", "shared")
 
-    def __init__(self) -> None:
-        self.left = STEPS_PER_RULE
-
-    def grow(self, nodes: int) -> None:
-        self.left += STEPS_PER_NODE * nodes
+    def __init__(self, nodes: int, shared: SharedBudget | None = None) -> None:
+        self.left = STEPS_PER_RULE + STEPS_PER_NODE * nodes
+        self.shared = shared
 
     def spend(self, steps: int) -> None:
         self.left -= steps
         if self.left < 0:
             raise WorkLimitError("its expressions need too many steps")
+        if self.shared is not None:
+            self.shared.spend(steps)
+
+
+class SharedBudget:
+    """Work that the expressions of all rules of users may do on a model."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, nodes: int) -> None:
+        self.left = RULES_IN_FULL * (STEPS_PER_RULE + STEPS_PER_NODE * nodes)
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise WorkLimitError("the expressions of all such rules need too many steps")
 
 
 class Environment(Protocol):
