@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from modellint.config.settings import Settings, kebab
 from tests.samples import ERROR, project
 from tests.support import run_cli
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no links there")
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src/modellint"
 PRECIOUS = "alias ls=ls\n"
 
 NAMED = {
@@ -23,6 +28,7 @@ NAMED = {
     "save-engine": 'probe = "onnxruntime"\nsave-engine = "{}"',
     "rules": 'rules = ["{}"]',
     "target-dirs": 'target-dirs = ["{}"]',
+    "profile": 'profile = ["{}"]',
 }
 
 
@@ -94,6 +100,20 @@ WAYS_OUT = [
     _below_link,
     _link_to_nothing,
 ]
+
+
+def test_all_settings_that_name_files_are_known_here_and_in_the_documentation() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
+    read = set(re.findall(r'\.path\(\s*"([a-z-]+)"', source))
+    named = {
+        kebab(setting.name)
+        for setting in fields(Settings)
+        if re.search("FILE|DIR", getattr(setting.metadata["option"], "metavar", "") or "")
+    }
+    assert read | named == set(NAMED)
+    page = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"Paths in a configuration \(([^)]*)\)", page)
+    assert set(re.findall("`([^`]*)`", listed)) == set(NAMED)
 
 
 @posix

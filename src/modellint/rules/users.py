@@ -1,4 +1,4 @@
-"""What is asked of rules in users' folders, beyond what the form of a rule file is."""
+"""Requirements on rules in users' folders, beyond the form of a rule file."""
 
 from __future__ import annotations
 
