@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from modellint.base.text import brief, clean
+from modellint.report.strict import dumps
 from tests.samples import GOOD, project
 from tests.support import run_cli, save
 
@@ -37,7 +38,7 @@ def test_names_that_are_none(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize("options", [["-o", "concise"], ["-o", "full"], ["-v"]])
+@pytest.mark.parametrize("options", [["-o", "concise"], ["-o", "json"], ["-v"]])
 def test_reports(name: str, options: list[str], tmp_path: Path) -> None:
     text = GOOD.replace("[act] y = Relu (x)", "[act] y = Relu (x) [dead] z = Sigmoid (x)")
     model = project(tmp_path, {"good.onnx": text}) / "good.onnx"
@@ -50,6 +51,12 @@ def test_reports(name: str, options: list[str], tmp_path: Path) -> None:
         result = run_cli(*arguments, cwd=tmp_path)
         assert result.exit_code == 0, result
         assert not UNDERSTOOD.search(result.stdout), result
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_json_says_the_same_without_commands(name: str) -> None:
+    assert not UNDERSTOOD.search(dumps({name: [name]}, 2))
+    assert json.loads(dumps({name: [name]})) == {name: [name]}
 
 
 def test_settings(tmp_path: Path) -> None:

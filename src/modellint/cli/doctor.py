@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -95,7 +94,9 @@ def _draw(
         "packages": [asdict(package) for package in packages],
         **{title: [asdict(fact) for fact in group] for title, group in facts.items()},
     }
-    click.echo(json.dumps(found, indent=2), file=stream)
+    from modellint.report.strict import dumps
+
+    click.echo(dumps(found, indent=2), file=stream)
 
 
 STATES = {True: Text("ok", GOOD), False: Text("missing", FAIR)}

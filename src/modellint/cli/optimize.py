@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,8 +111,9 @@ def command(model: Path, to: Path, **given: Any) -> int:
         )
     if given["as_json"]:
         from modellint.report.contract import fixes_entry
+        from modellint.report.strict import dumps
 
-        click.echo(json.dumps(fixes_entry(fixes), indent=2))
+        click.echo(dumps(fixes_entry(fixes), indent=2))
     else:
         import sys
 

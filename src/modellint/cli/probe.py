@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -185,7 +184,9 @@ def _draw(
         write_page(probe_page(result, options, looks), stream)
         return
     if name == JSON:
-        click.echo(json.dumps(to_json(result), indent=2), file=stream)
+        from modellint.report.strict import dumps
+
+        click.echo(dumps(to_json(result), indent=2), file=stream)
         return
     write_table(result, stream, options)
     if not options.quiet and result.active:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO, get_args
@@ -104,7 +103,9 @@ def command(
 
     def draw(name: str, stream: TextIO, options: Options) -> None:
         if name == JSON:
-            click.echo(json.dumps([entry(rule) for rule in chosen], indent=2), file=stream)
+            from modellint.report.strict import dumps
+
+            click.echo(dumps([entry(rule) for rule in chosen], indent=2), file=stream)
         else:
             _print(chosen, ListPage(stream, options))
 

@@ -169,11 +169,12 @@ def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Targe
 
 def _write_json(targets: Sequence[Target], stream: TextIO) -> None:
     """Write JSON: sizes in bytes, rates in operations and bytes per second."""
-    import json
     from dataclasses import asdict
 
     document = {"version": 1, "targets": [asdict(target) for target in targets]}
-    click.echo(json.dumps(document, indent=2), file=stream)
+    from modellint.report.strict import dumps
+
+    click.echo(dumps(document, indent=2), file=stream)
 
 
 def _times(targets: Sequence[Target], given: Mapping[str, Any]) -> dict[str, TimeEstimate | None]:

@@ -17,7 +17,8 @@ _Add = Callable[[str], None]
 def dumps(content: object, indent: int | None = None) -> str:
     """Return strict JSON in ASCII, so that no name can send control sequences to a terminal.
 
-    Infinities become texts, and lone surrogates become U+FFFD: strict JSON has neither.
+    Infinities become texts, and lone surrogates become U+FFFD: strict JSON has neither. `##`, which
+    begins commands in the logs of CI systems, is escaped: readers get the text as it is.
     """
     parts: list[str] = []
     step = None if indent is None else " " * indent
@@ -86,4 +87,5 @@ def _printable(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return encode_basestring_ascii(_printable(text))
+    quoted = encode_basestring_ascii(_printable(text))
+    return quoted.replace("##", r"#\u0023") if "##" in quoted else quoted
