@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,22 +113,38 @@ def parse(data: bytes, kind: Any) -> Message:
 
 
 def write(message: Message) -> bytes:
-    """Serialize without recursion, since nesting can be deep."""
-    parts: dict[int, bytes] = {}
+    """Serialize without recursion, since nesting can be deep; nothing is copied at each level."""
+    sizes: dict[int, int] = {}
     for each in reversed(message.walk()):
-        content = bytearray()
-        for item in each.fields:
-            value = item.value
-            content += _varint(item.number << 3 | item.wire)
-            if isinstance(value, int):
-                content += _varint(value & (1 << 64) - 1)
-                continue
-            body = parts[id(value)] if isinstance(value, Message) else value
-            if item.wire == LENGTH:
-                content += _varint(len(body))
-            content += body
-        parts[id(each)] = bytes(content)
-    return parts[id(message)]
+        sizes[id(each)] = sum(_size(item, sizes) for item in each.fields)
+    content = bytearray()
+    waiting = [iter(message.fields)]
+    while waiting:
+        item = next(waiting[-1], None)
+        if item is None:
+            waiting.pop()
+            continue
+        value = item.value
+        content += _varint(item.number << 3 | item.wire)
+        if isinstance(value, int):
+            content += _varint(value & (1 << 64) - 1)
+            continue
+        if item.wire == LENGTH:
+            content += _varint(sizes[id(value)] if isinstance(value, Message) else len(value))
+        if isinstance(value, Message):
+            waiting.append(iter(value.fields))
+        else:
+            content += value
+    return bytes(content)
+
+
+def _size(item: Field, sizes: Mapping[int, int]) -> int:
+    """Return the size of a field, given those of the messages inside."""
+    value, tag = item.value, len(_varint(item.number << 3 | item.wire))
+    if isinstance(value, int):
+        return tag + len(_varint(value & (1 << 64) - 1))
+    size = sizes[id(value)] if isinstance(value, Message) else len(value)
+    return tag + size + (len(_varint(size)) if item.wire == LENGTH else 0)
 
 
 _SHORT = tuple(map(varint, range(1 << 12)))

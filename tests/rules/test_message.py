@@ -45,6 +45,14 @@ def test_figures_and_lists_are_put_for_people(template: str, value: object, said
     assert fill(template, {"x": value}) == said
 
 
+def test_integers_without_end_are_abbreviated() -> None:
+    huge = 10**5000
+    assert fill("{x} {x:,} {x:count}", {"x": -huge}) == "-1e+300 -1e+300 -1e+288 T"
+    assert fill("{x} {x:list} {x:plural|is|are}", {"x": [1, huge]}) == (
+        "[1, 1e+300] '1' and '1e+300' are"
+    )
+
+
 def test_a_message_reaches_no_attribute() -> None:
     with pytest.raises(LookupError, match=r"unknown fact 'x\.__class__'; known: x, y"):
         fill("{x.__class__}", {"x": 1, "y": 2})

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
-from modellint.model import Dim, Model, Shape, Value, is_static, small_constant
+from modellint.model import Dim, Model, Shape, Value, is_static, small_integers
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment, ShapeProfile
 from modellint.targets.profiles import InputProfile, input_profiles
@@ -114,10 +114,10 @@ def _tables(model: Model) -> Iterator[int]:
         table, ends, axes = node.input(0), node.input(2), node.input(3)
         if table is None or table.tensor is None or ends is None or ends.is_constant:
             continue
-        axis = small_constant(axes)
+        axis = small_integers(axes) or ()
         rank = len(table.tensor.shape)
-        if axis is not None and axis.size == 1 and -rank <= int(axis.reshape(-1)[0]) < rank:
-            yield table.tensor.shape[int(axis.reshape(-1)[0])]
+        if len(axis) == 1 and -rank <= axis[0] < rank:
+            yield table.tensor.shape[axis[0]]
 
 
 def _length_with_cache(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modellint.analysis.folding import folding
 from modellint.base.records import dataclass
-from modellint.model import Node, small_constant
+from modellint.model import Node, small_integers
 from modellint.targets.deployment import Deployment
 
 MOST_ROWS = 32
@@ -40,9 +42,9 @@ def _pads(pad: Node) -> list[int]:
     if pad.input(3) is not None or source is None or source.shape is None:
         return []
     given = pad.input(1)
-    stored = small_constant(given)
-    pads = pad.get_ints("pads") if stored is None else [int(each) for each in stored.ravel()]
-    if not pads and given is not None:  # PyTorch's first exporter computes them
+    pads: Sequence[int] | None
+    pads = pad.get_ints("pads") if given is None else small_integers(given)
+    if pads is None and given is not None:  # PyTorch's first exporter computes them
         pads = folding(pad.graph.model, Deployment()).integers(given)
     return list(pads) if pads and len(pads) == 2 * len(source.shape) else []
 

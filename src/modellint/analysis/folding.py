@@ -125,12 +125,10 @@ class Folding:
 
     def integers(self, value: Value) -> list[int] | None:
         """Return the elements, in order, of a small constant of integers."""
-        tensor = value.tensor
-        if tensor is not None and tensor.small and tensor.dtype.is_integer:
-            elements = tensor.plain()  # without numpy, as most shape arguments
-            if elements is not None:
-                return [int(element) for element in elements]
-        numbers = self.numbers(value)
+        if value.tensor is not None:
+            stored = value.tensor.small_integers()
+            return list(stored) if stored is not None else None
+        numbers = self.types.numbers(value)
         if numbers is None or numbers.dtype.kind not in "iu":
             return None
         return [int(number) for number in numbers.reshape(-1)]

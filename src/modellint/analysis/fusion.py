@@ -10,7 +10,7 @@ from typing import Literal
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
-from modellint.model import Graph, Model, Node, Value, small_constant
+from modellint.model import Graph, Model, Node, Value, small_constant, small_integers
 from modellint.operators import Trait, names
 from modellint.targets.deployment import Deployment
 
@@ -71,14 +71,6 @@ def number(value: Value | None) -> float | None:
     return float(flat[0]) if array.size == 1 or bool((flat == flat[0]).all()) else None
 
 
-def ints(value: Value | None) -> tuple[int, ...] | None:
-    """Return the integers of a small constant."""
-    array = small_constant(value)
-    if array is None or array.dtype.kind not in "iu":
-        return None
-    return tuple(int(element) for element in array.reshape(-1))
-
-
 def is_number(value: Value | None, wanted: float, tolerance: float = 2e-3) -> bool:
     known = number(value)
     return known is not None and isclose(known, wanted, rel_tol=tolerance)
@@ -133,7 +125,7 @@ def _leads_inside(node: Node, inside: Collection[int]) -> bool:
 def axes_of(node: Node) -> tuple[int, ...] | None:
     """Return the axes of a Reduce node, from its attribute or input; None if unknown."""
     given = node.get_ints("axes")
-    return given if given is not None else ints(node.input(1))
+    return given if given is not None else small_integers(node.input(1))
 
 
 # --- Normalizations --------------------------------------------------------------------------

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any
 
+from modellint.base.units import MOST
+
 
 def plain(value: object) -> Any:
-    """Convert to JSON types, so that fresh and cached findings are equal."""
+    """Convert to JSON types, so that fresh and cached findings are equal; integers saturate."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return int(value)
+        return int(max(-MOST, min(value, MOST)))
     if isinstance(value, float):
         return float(value)
     if isinstance(value, Mapping):

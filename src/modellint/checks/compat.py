@@ -289,7 +289,7 @@ def find_schema(op_type: str, domain: str, version: int) -> Any:
         return None
     try:
         return defs.get_schema(op_type, max_inclusive_version=version, domain=domain)
-    except defs.SchemaError:
+    except (defs.SchemaError, TypeError):  # no text that UTF-8 can hold
         return None
 
 

@@ -9,7 +9,7 @@ from modellint.analysis.fusion import Norms, consuming_nodes, made_by, number
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import unfused
 from modellint.checks.fusion_folding import is_activation
-from modellint.model import Graph, Node, Value, product
+from modellint.model import Graph, Node, Value, product, small_integers
 from modellint.operators import Trait, names
 
 _ROOTS = {0.5: "Sqrt", -1.0: "Reciprocal", 1.0: "the input itself"}
@@ -72,11 +72,11 @@ def _rounds(context: Context, node: Node, body: Graph) -> int | None:
         axis = axes[-1] if axes else 0
         length = shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
         return length if isinstance(length, int) else None
-    count, condition = number(node.input(0)), node.input(1)
-    if count is None or (condition is not None and number(condition) != 1):
+    count, condition = small_integers(node.input(0)) or (), node.input(1)
+    if len(count) != 1 or (condition is not None and number(condition) != 1):
         return None
     carried = body.outputs[0] if body.outputs else None
-    return int(count) if carried is not None and _always_true(carried, body) else None
+    return count[0] if carried is not None and _always_true(carried, body) else None
 
 
 def _always_true(value: Value, body: Graph) -> bool:

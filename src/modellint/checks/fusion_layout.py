@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from modellint.analysis.fusion import consuming_nodes, ints, made_by
+from modellint.analysis.fusion import consuming_nodes, made_by
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.formats.onnx.facts import normal_domain, onnx_facts
-from modellint.model import Node, Shape, Value
+from modellint.model import Node, Shape, Value, small_integers
 from modellint.operators import Trait, having, names
 from modellint.runtimes.kernels import kernels
 
@@ -147,7 +147,7 @@ def _strided(value: Value | None) -> tuple[Value, list[Node]] | None:
     nodes: list[Node] = []
     steps = 1
     while (node := made_by(value, "Slice")) is not None and len(nodes) < 2:
-        by = ints(node.input(4)) or ()
+        by = small_integers(node.input(4)) or ()
         if any(step not in (1, 2) for step in by):
             return None
         steps *= prod(by)

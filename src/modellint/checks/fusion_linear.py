@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modellint.analysis.fusion import consuming_nodes, ints, made_by, number, onward, through
+from modellint.analysis.fusion import consuming_nodes, made_by, number, onward, through
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, unfused
-from modellint.model import Node, Value
+from modellint.model import Node, Value, small_integers
 from modellint.operators import Trait, names
 
 _WINDOWS = ("Conv", "MaxPool", "AveragePool")
@@ -17,7 +17,7 @@ _NEVER_NEGATIVE = names(Trait.NEVER_NEGATIVE)
 def pad_before_window(context: Context) -> Iterator[Hit]:
     """Zero padding that the following convolution or pooling could do by itself."""
     for pad in context.nodes("Pad"):
-        pads = pad.get_ints("pads") or ints(pad.input(1))
+        pads = pad.get_ints("pads") or small_integers(pad.input(1))
         fill = pad.input(2)
         zero = number(fill) == 0 if fill is not None else pad.get_float("value", 0.0) == 0
         if not zero or pad.get_str("mode", "constant") != "constant" or pads is None:
@@ -73,7 +73,7 @@ def _is_spatial(pad: Node, pads: tuple[int, ...]) -> bool:
         return False
     axes = pad.input(3)
     if axes is not None:
-        known = ints(axes)
+        known = small_integers(axes)
         return known is not None and all(axis >= 2 for axis in known)
     half = len(pads) // 2
     return not any((*pads[:2], *pads[half : half + 2]))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
-from modellint.model import Node, Shape, Value, product
+from modellint.model import Node, Shape, Value, product, small_integers
 from modellint.model.features import OPEN_INPUT
 from modellint.operators import Trait, having, names, of, with_input
 
@@ -124,14 +124,8 @@ def _keeps_batch(node: Node) -> bool:
 
 def _numbers(value: Value | None) -> list[int] | None:
     """Return the elements of a small constant of integers."""
-    tensor = value.tensor if value is not None else None
-    if tensor is None or not tensor.dtype.is_integer:
-        return None
-    plain = tensor.plain()
-    if plain is not None:
-        return list(map(int, plain))
-    data = tensor.if_small()
-    return [int(number) for number in data.reshape(-1)] if data is not None else None
+    stored = small_integers(value)
+    return list(stored) if stored is not None else None
 
 
 def size_baked_into_layer(context: Context) -> Iterator[Hit]:

@@ -125,7 +125,7 @@ def _differing(node: Node, key: str, graph: Graph, inputs: int, outputs: int) ->
     if (taken, given) != (inputs, outputs):
         facts = {"key": key, "taken": taken, "given": given, "inputs": inputs, "outputs": outputs}
         yield Hit(node, facts)
-    elif key == "cond" and not _is(graph.outputs[0], "bool"):
+    elif key == "cond" and not all(_is(each, "bool") for each in graph.outputs):
         yield Hit(node, {"key": key}, variant="condition")
 
 

@@ -16,7 +16,7 @@ from modellint.differ.crossing import FUSED, operator_name
 from modellint.differ.matched import Pair
 from modellint.differ.windows import Window, WindowAxis, window_of
 from modellint.differ.written_out import HARD_SIGMOID
-from modellint.model import Node, Shape, Value, element_count, small_constant
+from modellint.model import Node, Shape, element_count, small_integers, small_number
 from modellint.operators import Trait, of
 from modellint.results.difference import SAME_DIALECT
 
@@ -192,9 +192,9 @@ def _reduced(node: Node, rank: int) -> tuple[int, ...] | None:
     if node.op_type.startswith("Global"):
         return tuple(range(2, rank)) if not node.domain else None
     second = node.input(1)
-    numbers = small_constant(second)
-    if numbers is not None and numbers.dtype.kind in "iu":
-        return tuple(int(each) for each in numbers.reshape(-1)) or None
+    numbers = small_integers(second)
+    if numbers is not None:
+        return numbers or None
     stated = _stated_axes(node)
     if stated is not None or second is not None or node.domain:
         return stated
@@ -248,7 +248,7 @@ def _epsilon(step: CanonicalStep) -> float | None:
     if stated is not None or step.op not in _WRITTEN_OUT:
         return stated
     sums = (node for node in step.nodes if operator_name(node) == "Add")
-    added = (only_number(value) for node in sums for value in node.inputs)
+    added = (small_number(value) for node in sums for value in node.inputs)
     return next((number for number in added if number is not None), None)
 
 
@@ -258,7 +258,7 @@ _WRITTEN_OUT = ("LayerNormalization", "InstanceNormalization")
 def _alpha(step: CanonicalStep) -> float | None:
     node = step.main
     if node.qualified_op in _SLOPES:
-        return only_number(node.input(1))
+        return small_number(node.input(1))
     if node.qualified_op == "openvino.HSigmoid":
         return 1 / 6
     return _number(step, Trait.ACTIVATION, "alpha")
@@ -295,7 +295,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 def _bound(node: Node, at: int, name: str) -> float | None:
     value = node.input(at)
     if value is not None:
-        return only_number(value)
+        return small_number(value)
     open_end = -inf if name == "min" else inf
     return node.get_float(name, open_end) if not node.domain else node.get_float(name)
 
@@ -304,16 +304,9 @@ def _constant(step: CanonicalStep) -> float | None:
     """Return the number that a step adds or multiplies with."""
     if len(step.nodes) != 1 or Trait.ARITHMETIC not in of(step.main).traits:
         return None
-    found = [only_number(value) for value in step.main.inputs]
+    found = [small_number(value) for value in step.main.inputs]
     numbers = [number for number in found if number is not None]
     return numbers[0] if len(numbers) == 1 else None
-
-
-def only_number(value: Value | None) -> float | None:
-    numbers = small_constant(value)
-    if numbers is None or numbers.size != 1 or numbers.dtype.kind not in "fiu":
-        return None
-    return float(numbers.reshape(-1)[0])
 
 
 _PARAMETERS: Mapping[str, Callable[[CanonicalStep], object]] = {

@@ -11,7 +11,7 @@ from modellint.differ.matched import Matching, Pair
 from modellint.differ.quantizers import dead, is_captured, ranged_quantizers, saturated
 from modellint.execution import Activity, Arrays, Deviation, Observation, Point, TracedModel, trace
 from modellint.execution.tracing import Scale
-from modellint.model import Value, small_constant
+from modellint.model import Value, small_number
 from modellint.operators import Trait, having
 from modellint.results.difference import NOT_FINITE, LayerDeviation, NodePlace, RunDifference
 
@@ -195,11 +195,8 @@ def scale_of(value: Value) -> Scale | None:
 
 
 def _scale(step: Value | None, zero: Value | None) -> Scale | None:
-    numbers = small_constant(step), small_constant(zero)
-    if numbers[0] is None or numbers[0].size != 1 or (zero is not None and numbers[1] is None):
-        return None
-    point = float(numbers[1].reshape(-1)[0]) if numbers[1] is not None else 0.0
-    return float(numbers[0].reshape(-1)[0]), point
+    size, point = small_number(step), small_number(zero) if zero is not None else 0.0
+    return (size, point) if size is not None and point is not None else None
 
 
 def _noise(deviation: Deviation) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from modellint.model import Node, Value, small_constant
+from modellint.model import Node, small_integers
 
 Numbers = tuple[int, ...]
 
@@ -33,19 +33,13 @@ def crops_of(node: Node) -> Numbers | None:
 
 def _slice_begins(node: Node) -> Numbers | None:
     """Return where a part without gaps begins along each axis."""
-    begins = integers(node.input(1))
+    begins = small_integers(node.input(1))
     if node.op_type == "SLICE" or begins is None:
         return begins
-    steps, mask = integers(node.input(3)), node.get_int("begin_mask", 0) or 0
+    steps, mask = small_integers(node.input(3)), node.get_int("begin_mask", 0) or 0
     if node.op_type != "STRIDED_SLICE" or steps is None or set(steps) != {1}:
         return None
     return tuple(0 if mask >> at & 1 else begin for at, begin in enumerate(begins))
-
-
-def integers(value: Value | None) -> Numbers | None:
-    """Return the numbers of a small constant, such as axes."""
-    numbers = small_constant(value)
-    return tuple(int(each) for each in numbers.reshape(-1)) if numbers is not None else None
 
 
 def _in_pairs(pairs: Numbers) -> Numbers:
@@ -54,8 +48,8 @@ def _in_pairs(pairs: Numbers) -> Numbers:
 
 
 def _standard(pad: Node, rank: int) -> Numbers | None:
-    pads = pad.get_ints("pads") or integers(pad.input(1))
-    axes = integers(pad.input(3))
+    pads = pad.get_ints("pads") or small_integers(pad.input(1))
+    axes = small_integers(pad.input(3))
     if pads is None or axes is None or len(pads) != 2 * len(axes):
         return pads if pad.input(3) is None else None
     found = [0] * 2 * rank
@@ -65,12 +59,12 @@ def _standard(pad: Node, rank: int) -> Numbers | None:
 
 
 def _tflite(pad: Node, rank: int) -> Numbers | None:
-    pairs = integers(pad.input(1))
+    pairs = small_integers(pad.input(1))
     return _in_pairs(pairs) if pairs is not None else None
 
 
 def _openvino(pad: Node, rank: int) -> Numbers | None:
-    begin, end = integers(pad.input(1)), integers(pad.input(2))
+    begin, end = small_integers(pad.input(1)), small_integers(pad.input(2))
     return begin + end if begin is not None and end is not None else None
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import operator_name
-from modellint.differ.geometry import bounds_of, only_number
+from modellint.differ.geometry import bounds_of
 from modellint.differ.matched import Matching, Pair
 from modellint.differ.written_out import HARD_SIGMOID
-from modellint.model import Node
+from modellint.model import Node, small_number
 from modellint.operators import Trait, of
 
 _UNIT = (0.0, 1.0)
@@ -47,7 +47,7 @@ def _join(step: CanonicalStep, layers: dict[int, Pair], *, side: int) -> bool:
 def line_of(node: Node) -> tuple[float, float] | None:
     """Return the slope and the offset of a HardSigmoid; None if they are not known."""
     if len(node.inputs) > 1:  # OpenVINO's takes both as inputs
-        slope, offset = (only_number(node.input(at)) for at in (1, 2))
+        slope, offset = (small_number(node.input(at)) for at in (1, 2))
     elif not node.domain or {"alpha", "beta"} <= node.attributes.keys():
         slope, offset = node.get_float("alpha", 0.2), node.get_float("beta", 0.5)
     else:

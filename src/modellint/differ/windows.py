@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.layouts import channels_first, standard_weight
-from modellint.differ.paddings import Numbers, crops_of, integers, padding_of
+from modellint.differ.paddings import Numbers, crops_of, padding_of
 from modellint.differ.stated_windows import READERS, StatedWindow
-from modellint.model import Node, Shape, Value
+from modellint.model import Node, Shape, Value, small_integers
 from modellint.operators import Trait, having, of
 
 _ROUNDING = having(Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.CAST)
@@ -274,7 +274,7 @@ def _places_before(
         return None
     kind = of(node)
     if Trait.TRANSPOSE in kind.traits:
-        order = node.get_ints("perm") or integers(node.input(1))
+        order = node.get_ints("perm") or small_integers(node.input(1))
         if order is None or sorted(order) != list(range(len(source))):
             return None
         return [order[at] if at is not None else None for at in places]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from modellint.analysis.fusion import is_number, operands
 from modellint.base.records import dataclass
 from modellint.differ.crossing import operator_name
-from modellint.model import Graph, Node, Use, Value, small_constant
+from modellint.model import Graph, Node, Use, Value, small_integers
 from modellint.operators import Trait, of
 
 
@@ -181,11 +181,11 @@ _OVER: dict[tuple[int, ...], str] = {
 
 def _axes(mean: Node) -> tuple[int, ...] | None:
     """Return the axes of a mean, counted from the end."""
-    numbers, data = small_constant(mean.input(1)), mean.input(0)
+    numbers, data = small_integers(mean.input(1)), mean.input(0)
     shape = data.shape if data is not None else None
     if numbers is None or shape is None:
         return None
-    return tuple(sorted(int(axis) % len(shape) - len(shape) for axis in numbers.reshape(-1)))
+    return tuple(sorted(axis % len(shape) - len(shape) for axis in numbers))
 
 
 def _only_reader(node: Node | None, name: str) -> Node | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.duplicates import Repeated, same_in_full
 from modellint.analysis.folding import folding
-from modellint.analysis.fusion import ints, number
+from modellint.analysis.fusion import number
 from modellint.base.applicability import Applicability
 from modellint.base.errors import ModellintError
 from modellint.checks.api import Context, Hit
@@ -30,6 +30,7 @@ from modellint.model import (
     element_count,
     is_static,
     small_constant,
+    small_integers,
 )
 from modellint.model.edits import (
     Fix,
@@ -318,7 +319,7 @@ def slice_range(context: Context, hit: Hit) -> Fix | None:
     """Read consecutive indices by a Slice."""
     node = hit.place
     indices = node.input(1) if isinstance(node, Node) else None
-    found = ints(indices) if is_settled(indices) else None
+    found = small_integers(indices) if is_settled(indices) else None
     if not isinstance(node, Node) or not found:
         return None
     first, last = found[0], found[-1] + 1

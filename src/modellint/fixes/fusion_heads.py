@@ -9,7 +9,7 @@ from modellint.base.records import dataclass
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import instead, main_opset, tolerance_of
 from modellint.fixes.conditions import integers
-from modellint.model import Node, Value, small_constant
+from modellint.model import Node, Value, small_integers
 from modellint.model.edits import Fix, GraphEdit, NewNode, Operand
 from modellint.operators import Trait, having
 
@@ -88,8 +88,8 @@ def _at_source(context: Context, nodes: list[Node], *, is_turned: bool) -> _Copi
     source = maker.input(0) if maker is not None else None
     if maker is None or source is None or maker.op_type != "Unsqueeze":
         return None
-    axes = small_constant(maker.input(1))
-    stated = maker.get_ints("axes") if axes is None else tuple(axes.reshape(-1).tolist())
+    axes = small_integers(maker.input(1))
+    stated = maker.get_ints("axes") if axes is None else axes
     shape = context.shape(source)
     if stated not in ((2,), (-3,)) or shape is None or len(shape) != _RANK:
         return None

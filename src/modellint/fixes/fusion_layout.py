@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.fusion import ints, made_by
+from modellint.analysis.fusion import made_by
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import instead, main_opset, narrowed, readable, tolerance_of, wide
 from modellint.fixes.conditions import bypass, integers, is_settled, keeps_shape, opset_of
-from modellint.model import DType, Node, Shape, Value, is_static, small_constant
+from modellint.model import DType, Node, Shape, Value, is_static, small_constant, small_integers
 from modellint.model.edits import (
     AddTensor,
     Fix,
@@ -147,7 +147,9 @@ def _keeps_elements(node: Node) -> bool:
         mode = node.get_str("coordinate_transformation_mode", "half_pixel")
         return mode != "tf_crop_and_resize"
     steps = node.input(4)
-    return steps is None or (is_settled(steps) and all(step > 0 for step in ints(steps) or (0,)))
+    return steps is None or (
+        is_settled(steps) and all(step > 0 for step in small_integers(steps) or (0,))
+    )
 
 
 def narrow_island(context: Context, hit: Hit) -> Fix | None:
@@ -266,7 +268,7 @@ def reshape_once(context: Context, hit: Hit) -> Fix | None:
 def _has_plain_target(node: Node) -> bool:
     """Return True for a Reshape whose shape does not depend on that of its input."""
     target = node.input(1) if node.op_type == "Reshape" else None
-    sizes = ints(target) if is_settled(target) else None
+    sizes = small_integers(target) if is_settled(target) else None
     return bool(sizes) and 0 not in (sizes or ())
 
 
@@ -371,7 +373,7 @@ def _every_second(node: Node) -> dict[int, int] | None:
     """Return where a Slice begins by axis, if it takes every second element to the end."""
     if not all(map(is_settled, node.inputs[1:])):
         return None
-    starts, ends, axes, steps = (ints(node.input(place)) for place in range(1, 5))
+    starts, ends, axes, steps = (small_integers(node.input(place)) for place in range(1, 5))
     if not starts or not ends or not axes or not steps:
         return None
     source = node.input(0)

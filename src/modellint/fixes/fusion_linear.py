@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.fusion import consuming_nodes, ints, onward
+from modellint.analysis.fusion import consuming_nodes, onward
 from modellint.analysis.quantization import Readiness
 from modellint.base.records import dataclass
 from modellint.base.text import counted
@@ -19,7 +19,7 @@ from modellint.fixes.building import (
     tolerance_of,
     wide,
 )
-from modellint.model import Node, Value
+from modellint.model import Node, Value, small_integers
 from modellint.model.edits import (
     AddTensor,
     EditError,
@@ -329,13 +329,13 @@ def pad(context: Context, hit: Hit) -> Fix | None:
     node = hit.witness
     value = node.input(0) if node is not None else None
     output = node.output() if node is not None else None
-    pads = (node.get_ints("pads") or ints(node.input(1))) if node is not None else None
+    pads = (node.get_ints("pads") or small_integers(node.input(1))) if node is not None else None
     shape = context.shape(value) if value is not None else None
     if node is None or value is None or output is None or pads is None or not shape:
         return None
     if not main_opset(context, node.graph) or output.is_output or tolerance_of(output) is None:
         return None
-    sides = _sides(pads, ints(node.input(3)), len(shape)) if node.input(3) else pads
+    sides = _sides(pads, small_integers(node.input(3)), len(shape)) if node.input(3) else pads
     if sides is None or len(sides) != 2 * len(shape):
         return None
     spatial = (*sides[2 : len(shape)], *sides[len(shape) + 2 :])

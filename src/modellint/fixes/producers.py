@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from modellint.analysis.fusion import ints
 from modellint.checks.api import Context, Hit
 from modellint.checks.producers import defect_of
 from modellint.fixes.conditions import bypass, computed, integers, is_settled
-from modellint.model import DTYPES, Node, Value
+from modellint.model import DTYPES, Node, Value, small_integers
 from modellint.model.edits import (
     Fix,
     GraphEdit,
@@ -141,7 +140,7 @@ def drop_sizes(node: Node) -> Fix | None:
     """Drop the sizes where the scales give the same."""
     source, scales, sizes = node.input(0), node.input(2), node.input(3)
     shape = source.shape if source is not None else None
-    wanted = ints(sizes) if is_settled(sizes) else None
+    wanted = small_integers(sizes) if is_settled(sizes) else None
     tensor = scales.tensor if is_settled(scales) and scales is not None else None
     factors = tensor.small_numbers() if tensor is not None else ()
     if shape is None or wanted is None or not len(shape) == len(wanted) == len(factors):

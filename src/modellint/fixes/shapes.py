@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.fusion import ints
 from modellint.checks.api import Context, Hit
 from modellint.checks.shapes_baked import outputs_by_batch
 from modellint.fixes.building import main_opset, reading
-from modellint.model import DTYPES, Node, Value, is_static
+from modellint.model import DTYPES, Node, Value, is_static, small_integers
 from modellint.model.edits import (
     AddTensor,
     Fix,
@@ -100,7 +99,7 @@ def open_batch(context: Context, hit: Hit) -> Fix | None:
     if not isinstance(node, Node) or not isinstance(batch, int) or batch < 1:
         return None
     stored = node.input(1)
-    sizes = ints(stored)
+    sizes = small_integers(stored)
     if main_opset(context, node.graph) < _FIRST_WITH_SHAPE_INPUT or node.get_int("allowzero", 0):
         return None
     if sizes is None or not sizes or stored is None or stored.tensor is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 import zlib
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from modellint.base.files import open_regular
+from modellint.base.json_text import parse_json
 from modellint.formats.problems import MalformedError
 from modellint.formats.source import Source
 
@@ -104,7 +104,7 @@ class Archive:
         """Return what a member holds as JSON."""
         content = self.read(name, MOST_JSON)
         try:
-            return json.loads(content)
+            return parse_json(content)
         except (ValueError, RecursionError) as error:
             raise MalformedError("corrupt", f"'{name}' is not JSON ({error})") from error
 

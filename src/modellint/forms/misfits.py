@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 from modellint.analysis.folding import folding
 from modellint.forms.facts import Facts
-from modellint.model import Node, Value, is_static
+from modellint.model import Node, Value, is_static, product
 
 BLOCKED_DIMS = 2
 """Dims, from the last one back, that can be quantized in blocks."""
@@ -22,7 +21,7 @@ def volume(facts: Facts, node: Node, shape: Value, data: Value) -> str:
     if not node.get_int("allowzero", 0):
         copied = dims + [0] * len(sizes)
         sizes = [size or copied[place] for place, size in enumerate(sizes)]
-    have, want = math.prod(dims), math.prod(size for size in sizes if size != -1)
+    have, want = product(dims), product(size for size in sizes if size != -1)
     fits = want == have if -1 not in sizes else want > 0 and have % want == 0
     return "" if fits else f"{have} elements and a shape of {want}"
 
@@ -65,15 +64,15 @@ def enlarged(facts: Facts, node: Node, most: int) -> str:
 def zero_points(facts: Facts, _: Node, zero: Value, scale: Value) -> str:
     """Describe zero points that are not as many as the scales."""
     zeros, scales = _dims(facts, zero), _dims(facts, scale)
-    if zeros is None or scales is None or math.prod(zeros) == math.prod(scales):
+    if zeros is None or scales is None or product(zeros) == product(scales):
         return ""
-    return f"{math.prod(zeros)} zero points for {math.prod(scales)} scales"
+    return f"{product(zeros)} zero points for {product(scales)} scales"
 
 
 def scales(facts: Facts, node: Node, scale: Value, data: Value) -> str:
     """Describe scales per channel or block that do not divide the data as TensorRT requires."""
     parts, dims, axis = _dims(facts, scale), _dims(facts, data), node.get_int("axis", 1)
-    if parts is None or dims is None or axis is None or math.prod(parts) <= 1:
+    if parts is None or dims is None or axis is None or product(parts) <= 1:
         return ""
     if len(parts) == 1:
         found = dims[axis] if -len(dims) <= axis < len(dims) else parts[0]

@@ -21,6 +21,8 @@ from modellint.model.graph import (
     Use,
     Value,
     small_constant,
+    small_integers,
+    small_number,
 )
 from modellint.model.model import Capability, Contradiction, Inference, InferTypes, Model, Problem
 from modellint.model.tensor import Region, Tensor
@@ -57,4 +59,6 @@ __all__ = [
     "is_static",
     "product",
     "small_constant",
+    "small_integers",
+    "small_number",
 ]

@@ -49,12 +49,17 @@ def element_count(shape: Shape | None) -> int | None:
         if not isinstance(dim, int):
             return None
         count *= dim
-    return min(count, MOST)
+    return saturated(count)
 
 
 def product(dims: Iterable[int]) -> int:
     """Return the product of a shape's dims, at most `MOST`."""
-    return min(prod(dims), MOST)
+    return saturated(prod(dims))
+
+
+def saturated(count: int) -> int:
+    """Return a count, or what is nearest to it within `MOST`: files state negative dims as well."""
+    return max(-MOST, min(count, MOST))
 
 
 def bind(shape: Shape | None, bindings: Mapping[str, int]) -> Shape | None:

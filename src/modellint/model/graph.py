@@ -167,6 +167,24 @@ def small_constant(value: Value | None) -> NDArray[np.generic] | None:
     return value.tensor.if_small() if value is not None and value.tensor is not None else None
 
 
+def small_integers(value: Value | None) -> tuple[int, ...] | None:
+    """Return the integers of a constant that is already in memory, such as axes; else None.
+
+    Whatever is made of stored integers comes from here: in a file, text or NaN may be in their
+    place.
+    """
+    tensor = value.tensor if value is not None else None
+    return tensor.small_integers() if tensor is not None else None
+
+
+def small_number(value: Value | None) -> float | None:
+    """Return the only element of a constant that is already in memory, if it is a real number."""
+    stored = small_constant(value)
+    if stored is None or stored.size != 1 or stored.dtype.kind not in "fiu":
+        return None
+    return float(stored.reshape(-1)[0])
+
+
 class Node:
     """An operation. Omitted optional inputs and outputs are None."""
 

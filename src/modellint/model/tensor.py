@@ -95,6 +95,16 @@ class Tensor:
         stored = self.if_small()
         return stored.reshape(-1).tolist() if stored is not None else ()
 
+    def small_integers(self) -> tuple[int, ...] | None:
+        """Return the elements in order if they are integers in memory: without numpy, as a rule."""
+        if not self.small or not self.dtype.is_integer:
+            return None
+        elements = self.plain()
+        if elements is not None:
+            return tuple(map(int, elements))
+        stored = self.if_small()
+        return tuple(map(int, stored.reshape(-1))) if stored is not None else None
+
     def small_bytes(self) -> bytes | None:
         """Return the bytes of elements that are in memory and are not objects."""
         elements = self.plain()

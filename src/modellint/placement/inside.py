@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from modellint.model import Node, Value, small_constant
+from modellint.model import Node, Value, small_number
 from modellint.operators import Trait, having
 
 _CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
@@ -55,8 +55,8 @@ def _next(node: Node, *, forward: bool) -> Node | None:
 
 
 def _is_near(value: Value | None, number: float) -> bool:
-    stored = small_constant(value)
-    return stored is not None and stored.size == 1 and abs(float(stored.flat[0]) - number) < 1e-3
+    stored = small_number(value)
+    return stored is not None and abs(stored - number) < 1e-3
 
 
 INSIDE: Mapping[str, Callable[[Node], bool]] = {

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from modellint.forms.facts import Facts
-from modellint.model import Node, Value, small_constant
+from modellint.model import Node, Value, small_integers
 from modellint.operators import Trait, having
 from modellint.placement.added import AddedNodes, beside
 from modellint.placement.judging import NodeJudge
@@ -159,8 +159,8 @@ def _averages_uneven_rows(facts: Facts, node: Node) -> bool:
 
 
 def _axes(node: Node) -> tuple[int, ...]:
-    stored = small_constant(node.input(1))
-    return node.get_ints("axes") or () if stored is None else tuple(stored.flatten().tolist())
+    stored = small_integers(node.input(1))
+    return node.get_ints("axes") or () if stored is None else stored
 
 
 def _gives_indices(facts: Facts, node: Node) -> bool:

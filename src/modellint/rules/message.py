@@ -10,11 +10,12 @@ from typing import Any
 
 from modellint.base.expressions import late
 from modellint.base.text import listed
-from modellint.base.units import format_bytes
+from modellint.base.units import MOST, format_bytes
 
 
 def format_count(count: float) -> str:
     """Format as ``25.6 M``: three significant digits, decimal suffixes."""
+    count = max(-MOST, min(count, MOST))
     for suffix in ("", " k", " M", " G", " T"):
         if abs(count) < 1000 or suffix == " T":
             break
@@ -22,6 +23,8 @@ def format_count(count: float) -> str:
     return f"{count:.3g}{suffix}"
 
 
+MOST_IN_FULL = 10**30
+"""Larger integers are abbreviated."""
 _FIGURES = late(r",?(?:\.\d{1,2})?[defg%]?", re.ASCII)
 """Python's format specs without widths, which could fill the memory."""
 
@@ -42,12 +45,25 @@ def _formatter(format_spec: str) -> Callable[[Any], str]:
         return lambda value: choose_plural(value, format_spec)
     if not _FIGURES.fullmatch(format_spec):
         raise ValueError(f"unknown format {format_spec!r}")
-    return lambda value: format(value, format_spec)
+    return lambda value: _written(value, format_spec)
+
+
+def _written(value: Any, format_spec: str = "") -> str:
+    """Format, but abbreviate huge integers: nobody reads their digits, and Python writes few."""
+    if _is_huge(value):
+        return f"{max(-MOST, min(value, MOST)):.3g}"
+    if isinstance(value, list | tuple) and any(map(_is_huge, value)):
+        return f"[{', '.join(map(_written, value))}]"
+    return format(value, format_spec)
+
+
+def _is_huge(value: object) -> bool:
+    return isinstance(value, int) and abs(value) > MOST_IN_FULL
 
 
 def format_list(names: list[str] | tuple[str, ...], shown: int = 3) -> str:
     """Format as ``'a', 'b', 'c' and 4 more``."""
-    return listed(names, shown, quote="'")
+    return listed([*map(_written, names)], shown, quote="'")
 
 
 PLURAL = "plural|"

@@ -16,7 +16,7 @@ from modellint.analysis.parameters import parameters
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
-from modellint.model import Graph, Model, Node, small_constant
+from modellint.model import Graph, Model, Node, small_integers
 from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment
 
@@ -194,9 +194,9 @@ class ModelCost:
 
     def _loop_count(self, node: Node) -> int | None:
         count, condition = node.input(0), node.input(1)
-        values = small_constant(count)
+        values = small_integers(count)
         body = node.subgraphs.get("body")
-        if values is None or values.size != 1 or values.dtype.kind not in "iu":
+        if values is None or len(values) != 1:
             return None
         if body is None or not body.outputs:
             return None
@@ -205,7 +205,7 @@ class ModelCost:
         source = carries.producer
         passed = source is not None and source.op_type == "Identity"
         unconditional = carries.is_constant or carries.is_input or passed or condition is None
-        return max(0, int(values.reshape(-1)[0])) if unconditional else None
+        return max(0, values[0]) if unconditional else None
 
     def _scan_count(self, node: Node) -> int | None:
         scanned = node.get_int("num_scan_inputs")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modellint.base.files import read_text, regular_size
+from modellint.base.json_text import parse_json
 from modellint.base.paths import why_outside
 from modellint.base.text import bounded
 from modellint.formats.coreml import COREML_PACKAGE
@@ -48,7 +48,7 @@ def read(path: Path) -> Model:
 def _manifest(path: Path) -> tuple[dict[str, Any], str]:
     """Return the items of a package by id, and the id of its model."""
     try:
-        table = json.loads(read_text(path / MANIFEST, LONGEST_MANIFEST))
+        table = parse_json(read_text(path / MANIFEST, LONGEST_MANIFEST))
     except RecursionError:
         detail = f"{MANIFEST} has brackets within brackets"
         raise MalformedError("too-deep", detail, limit=0) from None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from modellint.base.files import read_regular
+from modellint.base.json_text import parse_json
 from modellint.model import MOST
 
 LONGEST = 64 << 20
@@ -87,7 +87,7 @@ def natural(value: object) -> int | None:
 def read_config(path: Path) -> JsonTable:
     """Return the configuration in a file. Raises OSError, and ValueError with the mistake."""
     try:
-        stated = json.loads(read_regular(path, LONGEST))
+        stated = parse_json(read_regular(path, LONGEST))
     except RecursionError as error:
         raise ValueError("brackets within brackets") from error
     if not isinstance(stated, dict):

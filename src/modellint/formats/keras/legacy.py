@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modellint.base.json_text import parse_json
 from modellint.base.text import bounded
 from modellint.formats.hdf5 import SIGNATURE, Hdf5
 from modellint.formats.keras import KERAS_HDF5
@@ -71,7 +71,7 @@ def _config(attributes: Mapping[str, str]) -> Mapping[str, Any]:
     if _CONFIG not in attributes:
         return {}
     try:
-        config = json.loads(attributes[_CONFIG])
+        config = parse_json(attributes[_CONFIG])
     except (ValueError, RecursionError) as error:
         raise MalformedError("corrupt", f"its {_CONFIG} is not JSON ({error})") from error
     return config if isinstance(config, dict) else {}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from modellint.formats.meanings import meanings
 from modellint.formats.openvino.types import element_type
-from modellint.model import Attribute, Value, small_constant
+from modellint.model import Attribute, Value, small_integers
 from modellint.model.dtypes import BY_CODE
 from modellint.operators import of
 
@@ -110,14 +110,6 @@ def _float(stated: Stated, name: str, default: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _constant(value: Value | None) -> tuple[int, ...] | None:
-    """Return the integers of a small constant, such as axes."""
-    numbers = small_constant(value)
-    if numbers is None or numbers.dtype.kind not in "iu":
-        return None
-    return tuple(int(number) for number in numbers.reshape(-1))
-
-
 # Meanings that several operations share
 
 
@@ -202,7 +194,7 @@ def _along_constant(place: int) -> Meaning:
     """Read the axis from a constant input, and leave the input out."""
 
     def meaning(stated: Stated, inputs: Values) -> Result | None:
-        axis = _constant(inputs[place]) if place < len(inputs) else None
+        axis = small_integers(inputs[place]) if place < len(inputs) else None
         if not axis or len(axis) != 1 or (_int(stated, "batch_dims") or 0) != 0:
             return None
         attributes: dict[str, Attribute] = {"axis": axis[0]}
@@ -214,7 +206,7 @@ def _along_constant(place: int) -> Meaning:
 
 
 def _transpose(stated: Stated, inputs: Values) -> Result | None:
-    order = _constant(inputs[1]) if len(inputs) == 2 else None
+    order = small_integers(inputs[1]) if len(inputs) == 2 else None
     if order is None:
         return None
     return ({"perm": order} if order else {}), inputs[:1]

@@ -133,10 +133,9 @@ def _whole(shapes: Sequence[Sizes | None]) -> Sequence[Sizes]:
 
 def _stored(value: Value) -> tuple[int, ...] | None:
     tensor = value.tensor
-    if tensor is None or not tensor.dtype.is_integer or tensor.elements > MOST_NUMBERS:
+    if tensor is None or tensor.elements > MOST_NUMBERS:
         return None
-    found = tensor.if_small()
-    return tuple(int(each) for each in found.reshape(-1)) if found is not None else None
+    return tensor.small_integers()
 
 
 def _numbers(node: Node, given: KnownValues) -> tuple[int, ...] | None:

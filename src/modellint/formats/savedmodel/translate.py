@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from modellint.formats.meanings import meanings
 from modellint.formats.savedmodel.attributes import StatedAttributes
-from modellint.model import Attribute, Value, small_constant
+from modellint.model import Attribute, Value, small_integers
 from modellint.model.dtypes import BY_CODE
 from modellint.operators import Trait, names, of
 
@@ -66,16 +66,8 @@ def native_attributes(stated: StatedAttributes) -> dict[str, Attribute]:
     return attributes | {"kernel_shape": window} if window else attributes
 
 
-def integers(value: Value | None) -> tuple[int, ...] | None:
-    """Return the integers of a small constant, such as axes."""
-    numbers = small_constant(value)
-    if numbers is None or numbers.dtype.kind not in "iu":
-        return None
-    return tuple(int(number) for number in numbers.reshape(-1))
-
-
 def _at(inputs: Values, place: int) -> tuple[int, ...] | None:
-    return integers(inputs[place]) if -len(inputs) <= place < len(inputs) else None
+    return small_integers(inputs[place]) if -len(inputs) <= place < len(inputs) else None
 
 
 def _same(stated: StatedAttributes, inputs: Values) -> Stated:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from modellint.model import DType, Inference, Model, Node, Shape, Value, small_constant
+from modellint.model import DType, Inference, Model, Node, Shape, Value, product, small_integers
 from modellint.operators import Trait, having
 
 if TYPE_CHECKING:
@@ -104,10 +104,10 @@ class BatchSizes:
             rest = prod(self._stated[result][1:])
             return prod(source) // rest if rest and prod(source) % rest == 0 else None
         if node.op_type in having(Trait.FOLDS_BATCH):
-            block = small_constant(node.inputs[1]) if len(node.inputs) > 1 else None
-            if block is None or block.dtype.kind not in "iu":
+            block = small_integers(node.input(1))
+            if block is None:
                 return None
-            times = prod(int(size) for size in block.ravel())
+            times = product(block)
             if times < 1:
                 return None
             if node.op_type.startswith("SPACE"):

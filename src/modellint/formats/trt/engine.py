@@ -8,11 +8,11 @@ Ultralytics' exporter prepends its own JSON, preceded by its length.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from modellint.base.files import open_regular
+from modellint.base.json_text import parse_json
 from modellint.formats.problems import broken
 from modellint.formats.trt import ENGINE
 from modellint.model import Model
@@ -100,7 +100,7 @@ def read(path: Path) -> Model:
 
 def _metadata(raw: bytes) -> dict[str, str]:
     try:
-        table: Any = json.loads(raw)
+        table: Any = parse_json(raw)
     except (ValueError, RecursionError):
         return {}
     return {str(key): str(value) for key, value in table.items()} if isinstance(table, dict) else {}

@@ -6,13 +6,13 @@ contain the ONNX nodes it was built from, its tactic, and the type of its weight
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from modellint.base.files import read_text
+from modellint.base.json_text import parse_json
 from modellint.base.text import bounded
 from modellint.formats.problems import broken
 from modellint.formats.trt import LAYERS
@@ -58,7 +58,7 @@ def read(path: Path) -> Model:
     if path.stat().st_size > LONGEST:
         return broken(path, name, "unsupported-format", format=name, detail="its length")
     try:
-        table = json.loads(read_text(path, LONGEST))
+        table = parse_json(read_text(path, LONGEST))
     except RecursionError:
         return broken(path, name, "too-deep", detail="brackets within brackets", limit=0)
     except ValueError as error:
