@@ -66,9 +66,32 @@ def slice_of(*dims: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def slice_of_dims(step: int) -> bytes:
+    """Slice the dims of an input, in steps."""
+    bounds = [
+        helper.make_tensor(name, TensorProto.INT64, [1], [number])
+        for name, number in (("starts", 0), ("ends", 3), ("axes", 0), ("steps", step))
+    ]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Shape", ["x"], ["dims"]),
+            helper.make_node("Slice", ["dims", "starts", "ends", "axes", "steps"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, "n", 3])],
+        [onnx.ValueInfoProto(name="y")],
+        bounds,
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return bytes(model.SerializeToString())
+
+
 DEADLY: dict[str, Callable[[], bytes]] = {
     "a slice of a negative dim": lambda: slice_of(-1, 3),
     "a slice of the smallest dim": lambda: slice_of(-(1 << 63), 3),
+    "a slice of dims by the longest step": lambda: slice_of_dims((1 << 63) - 1),
+    "a slice of dims by steps of 32 bits": lambda: slice_of_dims(1 << 31),
     "RegexFullMatch": lambda: untyped("RegexFullMatch", pattern="a"),
     "LabelEncoder-1": lambda: untyped("LabelEncoder", "ai.onnx.ml", 1),
     "LabelEncoder-4": lambda: untyped("LabelEncoder", "ai.onnx.ml", 4, keys_strings=["a"]),

@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote."""
+"""JSON of files that others wrote."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def _formatter(format_spec: str) -> Callable[[Any], str]:
 
 
 def _written(value: Any, format_spec: str = "") -> str:
-    """Format, but abbreviate huge integers: nobody reads their digits, and Python writes few."""
+    """Format, but abbreviate huge integers, of which Python writes no digits."""
     if _is_huge(value):
         return f"{max(-MOST, min(value, MOST)):.3g}"
     if isinstance(value, list | tuple) and any(map(_is_huge, value)):

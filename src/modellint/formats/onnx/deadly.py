@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.formats.onnx.names import named_graphs
-from modellint.model import HIGHEST_RANK, AttributeRef, Model, Node
+from modellint.model import HIGHEST_RANK, AttributeRef, Model, Node, small_integers
 from modellint.native import messages
 from modellint.operators import Trait, names
 
@@ -32,6 +32,8 @@ _FAR = 1000
 """More than any rank; a number beyond it may be any number."""
 _LABELS = late(r"[A-Za-z\s]*")
 _HUGE = 1 << 31
+_LONGEST_STEP = 1 << 30
+"""Places are added up in 32 bits."""
 _HUGE_DIM = 1 << 48
 """Sums of some of them overflow."""
 _CONTINUED = bytes(byte >> 7 for byte in range(256))
@@ -160,6 +162,17 @@ def _is_sound(equation: str) -> bool:
     return all(_LABELS.fullmatch(term.replace("...", "", 1)) for term in terms)
 
 
+def _if_short_steps(node: Node) -> Fate:
+    """It follows the steps of a shape's Slice to wherever in the memory they lead."""
+    steps = node.input(4)
+    if steps is None or (steps.is_input and steps.tensor is None and steps.graph.parent is None):
+        return Fate.SAFE
+    numbers = small_integers(steps)
+    if numbers is None:
+        return Fate.UNSURE
+    return Fate.SAFE if all(abs(step) < _LONGEST_STEP for step in numbers) else Fate.DEADLY
+
+
 def _if_few_sizes(place: int) -> Callable[[Node], Fate]:
     """It gives its result a dim for each element of an input, of which a file may declare any."""
 
@@ -182,7 +195,7 @@ _CONDITIONS: Mapping[str, Callable[[Node], Fate]] = {
     "GatherND": _if_int("batch_dims", 0, _FAR),
     "Split": _if_split_evenly,
     "Einsum": _if_equation,
-    "Slice": lambda _: Fate.SAFE,
+    "Slice": _if_short_steps,
     "ConstantOfShape": _if_few_sizes(0),
     "Expand": _if_few_sizes(1),
     "Reshape": _if_few_sizes(1),
