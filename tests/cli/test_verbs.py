@@ -220,7 +220,7 @@ def test_doctor_names_packages_machine_and_folder(tmp_path: Path, isolated: Path
 def test_doctor_says_what_can_be_probed() -> None:
     from modellint.probes.backends import available
 
-    printed = run_cli("doctor").stdout
+    printed = " ".join(run_cli("doctor").stdout.split())
     for each in available():
         assert each.backend.title in printed
         assert each.detail in printed

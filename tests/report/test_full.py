@@ -149,6 +149,13 @@ def test_a_long_path_is_wrapped_after_a_separator_and_never_cut() -> None:
     assert path.replace(" ", "") in "".join(head).replace(" ", "")
 
 
+def test_a_fix_is_printed_once_for_neighbors() -> None:
+    other = replace(OVERFLOW, code="NUM999", message="another message")
+    text = text_of(replace(CLEAN, findings=(OVERFLOW, other)))
+    assert text.count("fix  ") == 2
+    assert text.count("fix  as above") == 1
+
+
 def test_the_worst_comes_first() -> None:
     text = text_of(replace(SAMPLE, findings=SAMPLE.findings[::-1]))
     assert text.index("FUS002") < text.index("DYN001")

@@ -98,12 +98,14 @@ Exit codes:
 @option(
     "--threads",
     group=HOW,
+    metavar="N",
     type=Count(),
     help="Threads of a runtime on the CPU.  [default: the machine's cores]",
 )
 @option(
     "--seconds",
     group=HOW,
+    metavar="SECONDS",
     type=Amount(),
     default=1.0,
     help="Duration of a round, without loading and warm-up.  [default: 1]",
@@ -111,16 +113,18 @@ Exit codes:
 @option(
     "--rounds",
     group=HOW,
+    metavar="N",
     type=Count(),
     default=5,
-    help="Rounds, in a process each; up to three times as many if times vary.  [default: 5]",
+    help="Rounds, each in its own process; up to three times as many if times vary.  [default: 5]",
 )
 @option(
     "--timeout",
     group=HOW,
+    metavar="SECONDS",
     type=Amount(),
     default=300.0,
-    help="Limit on a round in seconds.  [default: 300]",
+    help="Time limit of a round.  [default: 300]",
 )
 @option("--no-layers", group=HOW, is_flag=True, help="Do not measure layers.")
 @option(

@@ -120,8 +120,9 @@ def _print(
         page = ListPage(stream, options, gutter=widest + 4)
         _title(page, title)
         for fact in group:
-            # Unwrapped, since it may hold a command or a path to copy.
-            page.beside(Text(fact.name), Text(clean(fact.value)))
+            is_copied = "/" in fact.value  # a path or an address stays whole
+            show = page.beside if is_copied else page.field
+            show(Text(fact.name), Text(clean(fact.value)))
             page.field("", Text(clean(fact.remedy), POOR))
 
 

@@ -67,7 +67,7 @@ class _FixPage(Page):
             verb = "would fix" if self.is_plan else "fixed"
             self.field(Text(verb, FIX), f"{len(fixes.fixed):,}: {_codes(fixes.fixed)}")
             if not fixes.gains:
-                self.field("gain", _gain(fixes.before, fixes.after))
+                self.field("gain", self.words(_gain(fixes.before, fixes.after)))
         if fixes.recorded_shapes:
             self.field("recorded", counted(fixes.recorded_shapes, "shape"))
         if fixes.proof:
@@ -178,19 +178,19 @@ def _gain(before: ModelSize | None, after: ModelSize | None) -> str:
 
 def _gains(before: ModelSize, after: ModelSize) -> Iterator[str]:
     if before.nodes != after.nodes:
-        yield f"{before.nodes:,} to {counted(after.nodes, 'node')}"
+        yield f"nodes {before.nodes:,} → {after.nodes:,}"
     weights = _sizes(before.weight_bytes, after.weight_bytes)
     if weights:
-        yield f"{weights} of weights"
+        yield f"weights {weights}"
     file = _sizes(before.file_bytes, after.file_bytes)
     if file:
-        yield f"a file of {file}"
+        yield f"file {file}"
 
 
 def _sizes(before: int, after: int) -> str:
     """Return both sizes, or nothing if they read alike."""
     old, new = format_bytes(before), format_bytes(after)
-    return f"{old} to {new}" if old != new else ""
+    return f"{old} → {new}" if old != new else ""
 
 
 def _proof(fixes: FileFixes) -> str:

@@ -75,6 +75,7 @@ class _FullPage(Page):
     def __init__(self, stream: TextIO, options: Options) -> None:
         super().__init__(stream, options)
         self.explained: set[str] = set()
+        self.last_fix = ""
         """Texts already printed: models of one folder often share problems."""
         self.printed = self.left = 0
 
@@ -169,6 +170,7 @@ class _FullPage(Page):
         if section.groups and not groups:
             return
         self.heading(self.path(section.path))
+        self.last_fix = ""
         if section.model is not None and not self.options.quiet:
             self.line(self._traits(section.model))
         for group in groups:
@@ -212,7 +214,9 @@ class _FullPage(Page):
             self._prose("why", finding.why)
         self.explained.add(finding.why)
         if models is None or finding.fix not in self.explained:
-            self._prose("fix", finding.fix, FIX)
+            is_repeated = finding.fix == self.last_fix and not self.options.verbose
+            self._prose("fix", "as above" if is_repeated else finding.fix, FIX)
+        self.last_fix = finding.fix
         self.explained.add(finding.fix)
         self._prose("also", self._also(group))
         if self.options.verbose and finding.evidence:

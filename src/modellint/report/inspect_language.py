@@ -225,7 +225,7 @@ class LanguagePage(NeedsPage):
         many = f"{told.devices} {self.glyphs.times} " if told.devices > 1 else ""
         room = format_bytes(told.room or 0)
         how = f"{told.parallel} parallel" if told.parallel else ""
-        return [f"{many}{told.target}, {room} for it", how]
+        return [f"{many}{told.target}, {room} usable", how]
 
     def _context(self, each: LanguageContext) -> list[Text | str]:
         at_least, at_most = self.words("≥"), self.words("≤")

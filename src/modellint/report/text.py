@@ -111,15 +111,15 @@ class Text:
         return [Text(text[start:end].rstrip(), style, link) for start, end in lines]
 
     def folded(self, width: int) -> list[Text]:
-        """Break a path into lines after separators, or inside names longer than a line."""
+        """Break a path or a title after separators, or inside names longer than a line."""
         lines: list[Text] = []
         start, plain = 0, self.plain
         while start < len(plain):
             end = start + next(_chopped(plain[start:], width), len(plain) - start)
             if end < len(plain):
-                end = (
-                    max(plain.rfind("/", start, end), plain.rfind("\\", start, end), -1) + 1 or end
-                )
+                slash = max(plain.rfind("/", start, end), plain.rfind("\\", start, end))
+                cut = slash if slash >= 0 else plain.rfind(" ", start, end)
+                end = cut + 1 or end
             lines.append(self.part(start, end))
             start = end
         return lines

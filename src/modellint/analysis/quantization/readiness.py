@@ -374,14 +374,14 @@ _REASONS = {
         "layers without an integer kernel in the runtime",
         "leave them in float, without pairs",
     ),
-    "island": ("float layers between quantized ones", "quantize them too"),
+    "island": ("float layers between quantized ones", "quantize these layers too"),
     "experts": ("mixtures of experts, which Q/DQ pairs do not reach", "store them as QMoE does"),
     "float-only": ("recurrent layers without integer kernels", "leave them in fp16"),
     "weight-only": (
         "packed weights, whose products are computed in float",
         "quantize their activations too if time is the bottleneck",
     ),
-    "not-quantized": ("layers outside the quantized part", "quantize them too"),
+    "not-quantized": ("layers outside the quantized part", "quantize these layers too"),
 }
 
 
