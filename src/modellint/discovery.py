@@ -12,7 +12,7 @@ from pathlib import Path
 from modellint.base.errors import UsageError
 from modellint.base.files import open_regular, read_text
 from modellint.base.globs import Globs
-from modellint.base.paths import NEVER_WALKED, Folders, is_address
+from modellint.base.paths import NEVER_WALKED, Folders, is_address, real_path
 from modellint.base.records import dataclass
 from modellint.base.standins import expect, is_stand_in, settle_search, stand_ins
 from modellint.config.load import Config, Configs
@@ -92,7 +92,7 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
     folders = Folders()
     for path in paths:
         if path.is_dir() and not is_model_folder(path):
-            discovery.walked.append(path.resolve())
+            discovery.walked.append(real_path(path))
             found = _Walk(path, configs, discovery, folders).models(path)
         else:
             require_existing([path])
@@ -317,7 +317,7 @@ class GitIgnores:
 
     def __init__(self, top: Path, folders: Folders) -> None:
         self._chains: dict[Path, _Chain] = {}
-        self._root = _repository(top.resolve()) or top.resolve()
+        self._root = _repository(real_path(top)) or real_path(top)
         self._folders = folders
 
     def ignored(self, path: Path, is_folder: bool) -> bool:

@@ -127,6 +127,21 @@ def test_missing_shards_are_looked_up_in_one_go(tmp_path: Path) -> None:
     assert is_linear(lambda shards: read_model(folder(shards)), 500)
 
 
+def test_recorded_lists_are_not_filled(tmp_path: Path) -> None:
+    """onnx would keep the elements that a recorded type promises, until the memory is full."""
+    path = tmp_path / "a.onnx"
+    promised = [helper.make_tensor_value_info(name, 7, [2**62]) for name in ("a", "b")]
+    nodes = [
+        helper.make_node("Cast", ["x"], ["a"], to=7),
+        helper.make_node("Mul", ["a"] * 2, ["b"]),
+    ]
+    graph = helper.make_graph(nodes, "g", [], [], value_info=promised)
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    model = read_model(path)
+    model.infer()
+    assert not model.died
+
+
 def test_lists_of_lists_are_not_joined(tmp_path: Path) -> None:
     """onnx would keep the elements of each, which are four times as many."""
     joined = [

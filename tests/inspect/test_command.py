@@ -104,6 +104,12 @@ def test_a_missing_file_is_a_mistake_in_the_command_line(tmp_path: Path) -> None
     assert "no such file" in result.stderr
 
 
+def test_a_folder_without_models_is_a_mistake(tmp_path: Path) -> None:
+    result = run_cli("inspect", tmp_path, "-o", f"html:{tmp_path / 'page.html'}")
+    assert result.exit_code == 2
+    assert "no model files found" in result.stderr
+
+
 def test_an_internal_error_is_reported_and_ends_with_3(tmp_path: Path) -> None:
     path = save(RELU, tmp_path / "model.onnx")
     with patch.object(look, "kv_cache", side_effect=RuntimeError):

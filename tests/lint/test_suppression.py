@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -188,6 +190,17 @@ def test_a_baseline_makes_what_is_there_known(folder: Path) -> None:
     save(ERROR, folder / "new.onnx")
     assert codes(*options, cwd=folder) == ["VAL003"]
     assert run_cli(*options, cwd=folder).exit_code == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode elsewhere")
+def test_a_baseline_names_files_whose_names_are_not_utf8_and_links_that_lead_nowhere(
+    tmp_path: Path,
+) -> None:
+    save(ERROR, Path(os.fsdecode(os.fsencode(tmp_path / "a") + b"\xff.onnx")))
+    (tmp_path / "b.onnx").symlink_to("b.onnx")
+    options = (".", "--isolated", "--baseline", "known.json")
+    assert run_cli(*options, "--write-baseline", cwd=tmp_path).exit_code == 0
+    assert run_cli(*options, cwd=tmp_path).exit_code == 0
 
 
 def test_a_baseline_is_found_from_wherever_the_run_is(folder: Path) -> None:

@@ -27,6 +27,7 @@ HOSTILE_NAMES = (
     "a|b`c`<img src=x>@team [link](http://evil.example) <!-- -->",
     "]]></failure>&amp;'\"",
     "100%,a:b",
+    "##[error]x ##vso[task.setvariable]y",
     "broken \udce9 unicode \ud800",
     "名前" * 40,
     "",

@@ -14,6 +14,7 @@ from modellint.api.checking import check
 from modellint.api.given import GivenSettings
 from modellint.api.report import Report
 from modellint.base.errors import ModellintError
+from modellint.base.paths import real_path
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -99,7 +100,7 @@ class _WrittenFiles:
 
     def _states(self) -> Iterator[tuple[Path, tuple[int, int]]]:
         for folder in self._folders:
-            for path in sorted(folder.resolve().rglob("*")):
+            for path in sorted(real_path(folder).rglob("*")):
                 if path.is_file():
                     status = path.stat()
                     yield path, (status.st_mtime_ns, status.st_size)

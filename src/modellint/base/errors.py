@@ -11,6 +11,11 @@ class UsageError(ModellintError):
     """Invalid command line or configuration: exit code 2."""
 
 
+def reason_of(error: Exception) -> str:
+    """Return the message of an error, without the number of one of the system's."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def lacks_memory(error: BaseException) -> bool:
     """Return True if an error means that there is no memory left, a library's included."""
     return isinstance(error, MemoryError) or (

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from modellint.base.drafts import own_draft
 from modellint.base.errors import UsageError
+from modellint.base.paths import real_path
 from modellint.base.standins import stand_ins
 
 MOST_TEXT = 16 << 20
@@ -142,7 +143,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
-    target = Path(os.path.realpath(path))
+    target = real_path(path)
     if target.is_symlink():  # a link to itself
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     replace_file(target, data)

@@ -57,6 +57,11 @@ def why_outside(folder: Path, text: str) -> str | None:
     return "is a link that points outside of it" if leads_out(folder, folder / text) else None
 
 
+def real_path(path: Path) -> Path:
+    """Return a path without links; unlike `Path.resolve`, of a link to itself, too."""
+    return Path(os.path.realpath(path))
+
+
 def leads_out(folder: Path, path: Path) -> bool:
     """Return True if links lead a path out of a folder that contains it."""
     return _below(folder, path) is None
@@ -71,8 +76,8 @@ def tool_folder(folder: Path, text: str) -> str | None:
 def _below(folder: Path, path: Path) -> Path | None:
     """Return where a path leads, relative to a folder that contains it; None if links lead out."""
     try:
-        home = Path(os.path.realpath(folder))
-        real = Path(os.path.realpath(path))
+        home = real_path(folder)
+        real = real_path(path)
     except (OSError, ValueError):  # too many links
         return None
     return real.relative_to(home) if real.is_relative_to(home) else None
@@ -94,10 +99,10 @@ class Folders:
             new.append(at)
             at = at.parent
         if at not in known:
-            known[at] = at.resolve()
+            known[at] = real_path(at)
         for each in reversed(new):
             is_link = os.path.islink(each)  # noqa: PTH114 - any length
-            known[each] = each.resolve() if is_link else known[each.parent] / each.name
+            known[each] = real_path(each) if is_link else known[each.parent] / each.name
         return known[folder]
 
     def identity(self, file: Path) -> str:

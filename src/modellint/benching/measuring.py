@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from modellint.base.files import regular_size
+from modellint.base.paths import real_path
 from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
@@ -161,7 +162,7 @@ def _round(
     request = {
         "code": "modellint.benching.child",
         "backend": case.backend.code,
-        "path": str(case.model.path.resolve()),
+        "path": str(real_path(case.model.path)),
         "format": case.model.format,
         "folder": str(folder),
         "feed": listing,

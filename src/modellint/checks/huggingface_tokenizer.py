@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from modellint.analysis.chat_template import dangers
+from modellint.base.paths import real_path
 from modellint.checks.api import Context, Hit
 from modellint.formats.huggingface.config import JsonTable, natural
 from modellint.formats.huggingface.facts import FolderFacts, folder_facts
@@ -81,7 +82,7 @@ def chat_template_missing(context: Context) -> Iterator[Hit]:
     config = facts.config(TOKENIZER_CONFIG)
     if not config or any(_templates(facts)) or not context.model.architecture:
         return
-    name = f"{facts.config().text('_name_or_path')} {facts.folder.resolve().name}"
+    name = f"{facts.config().text('_name_or_path')} {real_path(facts.folder).name}"
     table = config.table("added_tokens_decoder")
     tokens = {table.table(key).text("content") for key in table}
     markers = [marker for marker in _MARKERS if marker in tokens]

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from modellint.base import interrupts
-from modellint.base.errors import ModellintError, lacks_memory
+from modellint.base.errors import ModellintError, lacks_memory, reason_of
 from modellint.base.install import installed_version
 from modellint.base.links import REPOSITORY
 from modellint.base.streams import drop_output, is_lost_reader, reader_may_leave
@@ -241,7 +241,7 @@ def _explained(error: OSError) -> str:
         os.getcwd()  # noqa: PTH109 - resolves nothing
     except FileNotFoundError:
         return "the working folder no longer exists"
-    return error.strerror or str(error)
+    return reason_of(error)
 
 
 def _say(message: str, hint: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -90,7 +89,9 @@ def list_all(as_json: bool) -> int:
 
     every = list(setups().values())
     if as_json:
-        click.echo(json.dumps([_entry(each) for each in every], indent=2))
+        from modellint.report.strict import dumps
+
+        click.echo(dumps([_entry(each) for each in every], indent=2))
         return 0
     page = ListPage(gutter=0)
     for line in page.rows(LISTED, [_listed(each) for each in every], page.width):

@@ -206,6 +206,8 @@ def command(models: tuple[Place, ...], **given: Any) -> int:
 def _inspect(found: Discovery, given: dict[str, Any]) -> int:
     from modellint.report.options import Options
 
+    if not found.files:
+        raise UsageError("no model files found")
     options = Options(verbose=given["verbose"], color=given["color"])
     texts = [*given["reports"], *([JSON] if given["as_json"] else [])]
     outputs = parse_outputs(texts or default_outputs(given), FORMATS)
@@ -305,8 +307,6 @@ def _together(files: Sequence[Any], inspections: Sequence[Inspection]) -> Togeth
     from modellint.planning.deployments import deployments
     from modellint.rules.registry import load_rules
 
-    if not files:
-        raise UsageError("--together found no models")
     config: Config = files[0].config
     placed = [each.target for each in deployments(config, load_rules(examples=False))]
     if len(placed) != 1 or placed[0] is None:

@@ -52,10 +52,9 @@ def command(
 def _draw(rules: Sequence[Rule], name: str, stream: TextIO, _: Options) -> None:
     if name == JSON:
         from modellint.cli.rules import entry
-
-        entries = [entry(rule) for rule in rules]
         from modellint.report.strict import dumps
 
+        entries = [entry(rule) for rule in rules]
         click.echo(dumps(entries[0] if len(entries) == 1 else entries, indent=2), file=stream)
     elif name == MARKDOWN:
         click.echo("\n".join(rule.markdown() for rule in rules), nl=False, file=stream)

@@ -171,9 +171,9 @@ def _write_json(targets: Sequence[Target], stream: TextIO) -> None:
     """Write JSON: sizes in bytes, rates in operations and bytes per second."""
     from dataclasses import asdict
 
-    document = {"version": 1, "targets": [asdict(target) for target in targets]}
     from modellint.report.strict import dumps
 
+    document = {"version": 1, "targets": [asdict(target) for target in targets]}
     click.echo(dumps(document, indent=2), file=stream)
 
 

@@ -15,7 +15,7 @@ from modellint.base.data import cache_dir, parse_toml
 from modellint.base.errors import UsageError
 from modellint.base.files import MOST_TEXT, read_regular, read_text
 from modellint.base.mistakes import FileMistake, syntax_mistake
-from modellint.base.paths import Folders, leads_out, tool_folder, why_outside
+from modellint.base.paths import Folders, leads_out, real_path, tool_folder, why_outside
 from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
 from modellint.base.standins import stand_ins
@@ -130,7 +130,7 @@ class Config:
 
 @lru_cache(maxsize=4096)
 def _resolved(folder: Path) -> str:
-    return folder.resolve().as_posix()
+    return real_path(folder).as_posix()
 
 
 @dataclass(frozen=True, slots=True)

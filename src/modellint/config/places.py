@@ -7,6 +7,7 @@ from pathlib import Path
 
 from modellint.base.files import read_text
 from modellint.base.mistakes import FileMistake, KeyPath
+from modellint.base.paths import real_path
 
 PYPROJECT = "pyproject.toml"
 PYPROJECT_TABLE = ("tool", "modellint")
@@ -15,7 +16,7 @@ PYPROJECT_TABLE = ("tool", "modellint")
 def shown(file: Path) -> str:
     """Return the shortest path from the working folder."""
     try:
-        return file.resolve().relative_to(Path.cwd()).as_posix()
+        return real_path(file).relative_to(Path.cwd()).as_posix()
     except ValueError:
         return str(file)
 

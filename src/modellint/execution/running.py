@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellint.base.errors import UsageError
+from modellint.base.paths import real_path
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.probes import CHILD, memory_to_spare
@@ -96,7 +97,7 @@ def run(
         request = {
             "code": "modellint.execution.child",
             "executor": runtime.executor.code,
-            "path": str(path.resolve()),
+            "path": str(real_path(path)),
             "format": format,
             "folder": str(folder),
             "feeds": listings,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from modellint.base.drafts import DRAFT, is_abandoned, own_draft
 from modellint.base.errors import UsageError
 from modellint.base.files import require_replaceable
+from modellint.base.paths import real_path
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.base.weight_layout import WeightLayout
@@ -291,9 +292,9 @@ def put(draft: Path, model: Model, destination: Destination, *, brings_data: boo
 
 
 def _bring_external_data(model: Model, folder: Path) -> None:
-    home = model.path.parent.resolve()
+    home = real_path(model.path.parent)
     for file in model.external_files:
-        leads_to = Path(os.path.realpath(file))  # of a link to itself, too
+        leads_to = real_path(file)  # of a link to itself, too
         place = folder / leads_to.relative_to(home)
         if file.exists() and not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modellint.base.errors import ModellintError
+from modellint.base.paths import real_path
 from modellint.base.records import dataclass
 from modellint.engine import lint_file
 from modellint.fixing.batches import mixes_samples
@@ -165,11 +166,11 @@ class Proof:
         return {}
 
     def _ask_checker(self, path: Path) -> str:
-        request = {"code": "modellint.fixing.checking", "paths": [str(path.resolve())]}
+        request = {"code": "modellint.fixing.checking", "paths": [str(real_path(path))]}
         ended = run_child(CHILD, request, _limits())
         if ended.answer is None:
             return ended.detail or "onnx's checker did not answer"
-        return str(ended.answer[str(path.resolve())])
+        return str(ended.answer[str(real_path(path))])
 
     # Findings
 

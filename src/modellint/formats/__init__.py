@@ -8,6 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.base.errors import reason_of
 from modellint.base.files import kind_of, open_regular
 from modellint.base.records import dataclass
 from modellint.base.standins import trouble_with
@@ -37,7 +38,7 @@ def detect(path: Path) -> Detection:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
-        return _problem("unreadable", detail=_reason(error))
+        return _problem("unreadable", detail=reason_of(error))
     if stat.S_ISDIR(status.st_mode):
         return _detect_folder(path)
     if not stat.S_ISREG(status.st_mode):
@@ -48,7 +49,7 @@ def detect(path: Path) -> Detection:
         with open_regular(path) as file:
             head = file.read(HEAD) or b""
     except OSError as error:
-        return _problem("unreadable", detail=_reason(error))
+        return _problem("unreadable", detail=reason_of(error))
     return _detect_content(head, path)
 
 
@@ -75,7 +76,7 @@ def _detect_folder(path: Path) -> Detection:
     try:
         made = folder_format([each.name for each in path.iterdir()])
     except OSError as error:
-        return _problem("unreadable", detail=_reason(error))
+        return _problem("unreadable", detail=reason_of(error))
     found = _recognise([made], b"", path) if made is not None else None
     return found or _problem("unreadable", detail="a folder")
 
@@ -147,7 +148,7 @@ def read_model(path: Path) -> Model:
             model = found.format.load().read(path)
             _cut_cycles(model, found.format)
         except (OSError, ValueError) as error:
-            model = broken(path, found.name, "unreadable", detail=_reason(error))
+            model = broken(path, found.name, "unreadable", detail=reason_of(error))
         except MemoryError:
             model = broken(path, found.name, "unreadable", detail="too little memory")
     try:
@@ -179,10 +180,6 @@ def _size(model: Model) -> int:
 
 def _problem(kind: str, **facts: object) -> Detection:
     return Detection(str(facts.get("format", "unknown")), problem=kind, facts=facts)
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 __all__ = ["Detection", "detect", "is_by_content", "read_model"]

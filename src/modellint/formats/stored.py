@@ -8,6 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.base.errors import reason_of
 from modellint.formats.elements import decoded, from_raw, read_range, read_ranges
 from modellint.formats.problems import Problems
 from modellint.model import HIGHEST_RANK, DType, Region, Tensor, format_shape, product
@@ -67,8 +68,7 @@ class StoredTensors:
     def changed(self, path: Path, error: OSError) -> None:
         """Record once that a file is not what it was when it was opened."""
         if not any(problem.kind == "unreadable" for problem in self.problems):
-            reason = error.strerror or str(error)
-            detail = f"{path.name} changed while it was read ({reason})"
+            detail = f"{path.name} changed while it was read ({reason_of(error)})"
             self.problems.note("unreadable", detail=detail)
 
     def invalid(

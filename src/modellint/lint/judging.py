@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modellint.base.errors import UsageError
 from modellint.base.files import TO_OVERWRITE
+from modellint.base.paths import real_path
 from modellint.base.records import dataclass
 from modellint.base.standins import stand_ins
 from modellint.base.text import clean, counted, listed
@@ -150,7 +151,7 @@ def name_in_baseline(baseline: Path, model: Path) -> str:
     standing = stand_ins(model)
     if standing is not None:
         return standing.shown(model)
-    full, folder = model.resolve(), baseline.parent.resolve()
+    full, folder = real_path(model), real_path(baseline.parent)
     return (full.relative_to(folder) if full.is_relative_to(folder) else full).as_posix()
 
 
@@ -195,7 +196,7 @@ class _Review:
 
     def _reach(self, entry: Suppression) -> tuple[Path, ...]:
         """Return the folders, one of which must have been walked to cover the entry's files."""
-        folder = self.setup.config.root.resolve()
+        folder = real_path(self.setup.config.root)
         for part in entry.path.strip("/").split("/")[:-1]:
             if any(character in part for character in "*?[\\"):
                 break

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from modellint.base.children import live_no_longer_than, receive
+from modellint.native import library
 from modellint.native.inference import convert_version, infer_shapes
 
 _TASKS: Mapping[str, Callable[..., bytes]] = {
@@ -18,7 +21,10 @@ _TASKS: Mapping[str, Callable[..., bytes]] = {
 }
 SECONDS = 20.0
 """Processor time for one model."""
-MEMORY = 4 << 30
+MEMORY, TIMES = 1 << 30, 32
+"""Bytes that a model may take besides the libraries: so many, and so many times its size."""
+ELSEWHERE = 3 << 30
+"""Address space of the libraries on systems that do not state it."""
 
 
 def main() -> None:
@@ -29,9 +35,11 @@ def main() -> None:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)  # the last words of assertions
     live_no_longer_than(receive(asked))
-    _limit_memory()
+    library()
+    idle = _address_space()
     while True:
         task, serialized, arguments = receive(asked)
+        _limit_memory(idle + MEMORY + TIMES * len(serialized))
         pickle.dump(_answer(_TASKS[task], serialized, arguments), answers)
         answers.flush()
 
@@ -54,9 +62,17 @@ def _limit_time(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)  # kills
 
 
-def _limit_memory() -> None:
+def _address_space() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE
+    except OSError:
+        return ELSEWHERE
+
+
+def _limit_memory(most: int) -> None:
     with suppress(ImportError, OSError, ValueError):  # not on Windows; or the limit is lower
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        _, highest = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (most, highest))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

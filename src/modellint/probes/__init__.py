@@ -13,6 +13,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
+from modellint.base.errors import reason_of
 from modellint.base.records import dataclass
 from modellint.base.standins import fill
 from modellint.base.version import __version__
@@ -122,7 +123,7 @@ def _not_here(model: Model) -> str:
     try:
         fill([model.path, *model.external_files])
     except OSError as error:
-        return error.strerror or str(error)
+        return reason_of(error)
     return ""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from modellint.base.files import open_regular
+from modellint.base.paths import real_path
 from modellint.profiles.gathering import Event, Gathered, per_inference, times_from
 from modellint.profiles.part import RunPart, bare
 from modellint.profiles.types import precision_of
@@ -33,7 +34,7 @@ WHOLE = "no range marks inferences: its times are those of the whole recording"
 def read(path: Path) -> RunPart:
     """Return the run of an export; raise ValueError if it is not one."""
     with open_regular(path):  # and neither a pipe nor a device
-        address = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
+        address = f"file:{quote(str(real_path(path)))}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(address, uri=True)) as database:
             database.execute("PRAGMA trusted_schema = OFF")

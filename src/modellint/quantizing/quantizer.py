@@ -13,6 +13,7 @@ from typing import Any
 from modellint.analysis.quantization import QuantizationMap, WeightedOp
 from modellint.base.drafts import own_draft
 from modellint.base.errors import ModellintError, UsageError
+from modellint.base.paths import real_path
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.execution import Arrays, Deviation, Point, Tally, TracedModel, arrays, run, trace
@@ -146,7 +147,7 @@ class _Work:
         request = {
             "code": "modellint.quantizing.child",
             "step": step,
-            "path": str(order.model.path.resolve()),
+            "path": str(real_path(order.model.path)),
             "format": order.model.format,
             "prepared": str(self.prepared_file),
             "out": str(self.file),

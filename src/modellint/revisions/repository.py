@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from modellint.base import interrupts
 from modellint.base.errors import UsageError
+from modellint.base.paths import real_path
 from modellint.base.suggest import did_you_mean
 from modellint.base.text import brief
 
@@ -52,13 +53,13 @@ class Repository:
         self._git = which("git") or ""
         if not self._git:
             raise UsageError("git is not installed, or not on PATH")
-        self.top = Path(os.path.realpath(self._line("rev-parse", "--show-toplevel")))
+        self.top = real_path(Path(self._line("rev-parse", "--show-toplevel")))
 
     def name_of(self, path: Path) -> str:
         """Return the name of a path in the repository, which need not exist; empty for its top."""
-        real = Path(os.path.realpath(path.parent)) / path.name
+        real = real_path(path.parent) / path.name
         if path.name in ("", ".."):
-            real = Path(os.path.realpath(path))
+            real = real_path(path)
         if not real.is_relative_to(self.top):
             raise UsageError(f"{path} is not in the git repository {self.top}")
         name = real.relative_to(self.top).as_posix()

@@ -60,7 +60,7 @@ class Baseline:
         return [
             path
             for path in self.known
-            if not is_address(path) and not os.path.exists(folder / path)  # noqa: PTH110 - False for what cannot be a path
+            if not is_address(path) and not os.path.lexists(folder / path)
         ]
 
     def forget_missing(self, folder: Path) -> None:
@@ -76,7 +76,8 @@ class Baseline:
         ]
         lines = ",\n".join(f"    {json.dumps(entry, ensure_ascii=False)}" for entry in findings)
         body = f"[\n{lines}\n  ]" if lines else "[]"
-        return f'{{\n  "version": {VERSION},\n  "findings": {body}\n}}\n'
+        text = f'{{\n  "version": {VERSION},\n  "findings": {body}\n}}\n'
+        return text.encode(errors="backslashreplace").decode()  # paths that are not UTF-8
 
     def __len__(self) -> int:
         return sum(len(keys) for keys in self.known.values())

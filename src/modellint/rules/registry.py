@@ -16,7 +16,7 @@ from modellint.base.errors import UsageError
 from modellint.base.expressions import late
 from modellint.base.files import read_text
 from modellint.base.mistakes import FileMistake, syntax_mistake
-from modellint.base.paths import leads_out
+from modellint.base.paths import leads_out, real_path
 from modellint.base.plugins import plugins as installed_plugins
 from modellint.base.rebuild import from_plain, to_plain
 from modellint.base.store import Store
@@ -86,13 +86,13 @@ def _of_user(rule: Rule, path: Path) -> Rule:
 
 def read_tested_rule(path: Path) -> Rule:
     """Read a rule to run its examples: ours and those of plugins may have Python checks."""
-    path = path.resolve()
+    path = real_path(path)
     return _tested(read_rule(path), path)
 
 
 def parse_tested_rule(text: str, path: Path) -> Rule:
     """Validate a rule in the text of a file, which may not have been saved."""
-    path = path.resolve()
+    path = real_path(path)
     return _tested(_rule(_parsed(text, path), path), path)
 
 
@@ -103,7 +103,7 @@ def _tested(rule: Rule, path: Path) -> Rule:
 def is_trusted(path: Path) -> bool:
     """Return True for rule files of ours and of plugins, which may have Python checks."""
     folders = [data_dir("rules"), *_plugin_dirs()]
-    return any(folder.resolve() in path.resolve().parents for folder in folders)
+    return any(real_path(folder) in real_path(path).parents for folder in folders)
 
 
 def is_built_in(rule: Rule) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from modellint.base.data import data_dir, files_below, parse_toml, read_toml
 from modellint.base.errors import UsageError
 from modellint.base.mistakes import FileMistake, syntax_mistake
-from modellint.base.paths import leads_out
+from modellint.base.paths import leads_out, real_path
 from modellint.base.suggest import similar
 from modellint.targets.target import HOST, Target
 
@@ -115,8 +115,8 @@ def parse_target(text: str, path: Path, extra_dirs: Sequence[Path] = ()) -> Targ
     """Return the device in the text of a file of one of the folders, which may not be saved."""
     index = _index(extra_dirs)
     layers = index.get(path.stem, ())
-    here = path.resolve()
-    layer = next((at for at, each in enumerate(layers) if each.resolve() == here), len(layers))
+    here = real_path(path)
+    layer = next((at for at, each in enumerate(layers) if real_path(each) == here), len(layers))
     try:
         table = parse_toml(text)
     except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from modellint.base.files import open_regular
+from modellint.base.paths import real_path
 from modellint.formats.onnx.wire import LARGE, strip
 from modellint.formats.problems import MalformedError
 from modellint.formats.protobuf import FileWindow
@@ -84,8 +84,8 @@ def _fill_small(tensor: TensorProto, folder: Path) -> bool:
     length = _nbytes(tensor)
     if length >= LARGE or "location" not in where:
         return False
-    file = Path(os.path.realpath(folder / where["location"]))
-    if not file.is_relative_to(folder.resolve()) or not file.is_file():
+    file = real_path(folder / where["location"])
+    if not file.is_relative_to(real_path(folder)) or not file.is_file():
         return False
     with open_regular(file) as data:
         data.seek(int(where.get("offset", 0)))

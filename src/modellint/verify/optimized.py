@@ -8,6 +8,7 @@ from dataclasses import field
 from pathlib import Path
 
 from modellint.base.errors import UsageError
+from modellint.base.paths import real_path
 from modellint.base.records import dataclass
 from modellint.model import Node
 from modellint.probes.backends import known_backends
@@ -67,7 +68,7 @@ def optimize(path: Path, runtime: Runtime, limits: Limits = LIMITS) -> Optimized
     request = {
         "code": "modellint.verify.child",
         "optimizer": runtime.optimizer.code,
-        "path": str(path.resolve()),
+        "path": str(real_path(path)),
     }
     ended = run_child(command, request, limits)
     if ended.answer is None:

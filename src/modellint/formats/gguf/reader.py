@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from modellint.base.errors import reason_of
 from modellint.formats.gguf import GGUF
 from modellint.formats.gguf.architecture import architecture_of
 from modellint.formats.gguf.facts import GgufFacts
@@ -70,7 +71,7 @@ def _with_other_parts(
             _note_broken(problems, other, error.kind, error.facts)
         except OSError as error:
             missing.append(other.name)
-            _note_broken(problems, other, "unreadable", {"detail": error.strerror or str(error)})
+            _note_broken(problems, other, "unreadable", {"detail": reason_of(error)})
     return GgufFacts(tuple(parts), 1, name.count, tuple(missing)), others
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from modellint.base.errors import reason_of
 from modellint.capability import Capability
 from modellint.formats.huggingface import HUGGING_FACE
 from modellint.formats.huggingface.architecture import architecture_of
@@ -69,7 +70,7 @@ def _configs(
         try:
             yield name, read_config(folder / name)
         except (OSError, ValueError) as error:
-            problems.note("config-broken", location=name, detail=str(error))
+            problems.note("config-broken", location=name, detail=reason_of(error))
 
 
 def _metadata(config: JsonTable, stored: dict[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from modellint.base.errors import reason_of
 from modellint.base.files import open_regular, regular_size
 from modellint.base.paths import leaves_lexically
 from modellint.base.text import bounded
@@ -63,7 +64,7 @@ def _indexed(folder: Path, index: str, names: frozenset[str], problems: Problems
         if not stated.table("weight_map"):
             raise ValueError("no weight_map")
     except (OSError, ValueError) as error:
-        problems.note("index-wrong", location=index, detail=str(error), part="unreadable")
+        problems.note("index-wrong", location=index, detail=reason_of(error), part="unreadable")
         return WeightFiles(_matching(names, SHARD))
     table = stated.table("weight_map")
     listed = {bounded(name): table.text(name) for name in table}
@@ -102,7 +103,7 @@ def read_weights(folder: Path, weights: WeightFiles, problems: Problems) -> list
             else:
                 problems.note("shard-broken", location=name, detail=str(error))
         except OSError as error:
-            problems.note("shard-broken", location=name, detail=error.strerror or str(error))
+            problems.note("shard-broken", location=name, detail=reason_of(error))
     return parts
 
 

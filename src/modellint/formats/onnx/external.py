@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modellint.base.files import names_in, read_regular, regular_size
-from modellint.base.paths import leaves_lexically
+from modellint.base.paths import leaves_lexically, real_path
 from modellint.base.records import dataclass
 from modellint.formats.onnx import EXTERNAL_DATA
 from modellint.formats.onnx.wire import stripped_bytes
@@ -113,10 +113,10 @@ class ExternalFiles:
     def _leaves_by_link(self, path: Path) -> bool:
         """Return True if links lead outside the model's folder and its resolved folder."""
         try:
-            real = Path(os.path.realpath(path))
+            real = real_path(path)
             homes = (
-                Path(os.path.realpath(self.model.parent)),
-                Path(os.path.realpath(self.model)).parent,
+                real_path(self.model.parent),
+                real_path(self.model).parent,
             )
         except OSError:  # too many links
             return True

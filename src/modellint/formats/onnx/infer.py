@@ -236,15 +236,21 @@ class Inferrer:
         return sum(len(graph.by_op.get(op, ())) for graph in graphs for op in _OF_LISTS)
 
     def _largest(self, inputs: Mapping[str, Shape]) -> int:
-        """Return the number of elements of the largest stored tensor or input."""
+        """Return the number of elements of the largest stored tensor, input or recorded list."""
         declared = {value.name: value.declared_shape for value in self.model.inputs}
         shapes = {**declared, **inputs}.values()
         counts = (element_count(shape) or 0 for shape in shapes)
-        return max([self._largest_stored, *counts])
+        return max([self._largest_stored, self._longest_recorded, *counts])
 
     @cached_property
     def _largest_stored(self) -> int:
         return max([tensor.elements for tensor in self.model.tensors], default=0)
+
+    @cached_property
+    def _longest_recorded(self) -> int:
+        graphs = self.model.graphs(functions=True)
+        shapes = (value.declared_shape for graph in graphs for value in graph.values.values())
+        return max(map(_listed, shapes), default=0)
 
     def _serialized(self) -> bytes:
         if self.stripped is None:

@@ -207,6 +207,9 @@ class _Stripper:
 
     def _skip(self, tag: int, position: int, end: int) -> int:
         wire = tag & 7
+        if tag == wire:  # a file that was allocated and not written may be gigabytes of them
+            detail = f"field number 0 before byte {position}"
+            raise MalformedError("corrupt", detail, offset=position)
         if wire == VARINT:
             return read_varint(self.data, position, end)[1]
         if wire == FIXED32:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from modellint.base.paths import real_path
 from modellint.base.records import dataclass
 from modellint.browser import Browser, BrowserError, BrowserPage, PageError, Site, serving
 from modellint.runtimes.webnn.log import WebPlacement, placement_in
@@ -172,6 +172,6 @@ def _external(model: Path) -> dict[str, Path]:
 
     stated = load(model, load_external_data=False).graph.initializer
     names = {ExternalDataInfo(each).location for each in stated if uses_external_data(each)}
-    inside = {name: Path(os.path.realpath(model.parent / name)) for name in sorted(names)}
-    folder = model.parent.resolve()
+    inside = {name: real_path(model.parent / name) for name in sorted(names)}
+    folder = real_path(model.parent)
     return {name: path for name, path in inside.items() if path.is_relative_to(folder)}
