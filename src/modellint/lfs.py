@@ -1,4 +1,4 @@
-"""Models of which only Git LFS pointers are checked out, read from the repository's own store."""
+"""Models checked out as Git LFS pointers, read from the repository's own store."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class _Resolved:
         return dict(zip(("size", "mtime", "ctime", "inode"), state, strict=True))
 
     def expect(self, paths: Iterable[Path]) -> None:
-        """Expect nothing: all is on this machine."""
+        """Expect nothing: everything is on this machine."""
 
     def fill(self, paths: Iterable[Path]) -> None:
         from shutil import copyfile  # which loads three libraries for compression

@@ -32,7 +32,7 @@ class Question:
     """Indices of the plan's deployments, one per combination of what the rule depends on."""
     options: Mapping[str, Any]
     choices: tuple[frozenset[str], ...] = ()
-    """Operators of which a model must have one each, narrowest choice first: the rule says so."""
+    """Sets of operators; a model must have one of each. Narrowest first, from the rule."""
     needed: dict[int, frozenset[str]] = field(default_factory=dict)
     """By deployment: features of which a model must have one for the rule to say anything.
 

@@ -86,7 +86,7 @@ def _np() -> Any:
 
 
 def _limited(shape: Sequence[int]) -> None:
-    """Raise for the shape of a result that would be too large, or is none."""
+    """Raise for the shape of a result that would be too large, or is invalid."""
     if min(shape, default=0) < 0 or prod(max(dim, 1) for dim in shape) > SMALL:
         raise NotFoldable
 

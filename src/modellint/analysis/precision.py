@@ -105,7 +105,7 @@ def without_strange_assumption(model: Model, deployment: Deployment) -> Deployme
 
 
 def _mixes_floats(model: Model) -> bool:
-    """Return True if the graph itself says what it computes in 16 bits, and so what in 32."""
+    """Return True if the graph itself decides what it computes in 16 and what in 32 bits."""
     declared = (value.declared_dtype for value in model.fed)
     if any(dtype is not None and dtype.name in _HALVES for dtype in declared):
         return True

@@ -39,7 +39,7 @@ _KINDS = (
 
 
 def open_regular(path: Path) -> io.FileIO:
-    """Open a regular file for reading; raise OSError for all else.
+    """Open a regular file for reading; raise OSError for anything else.
 
     Opening a pipe waits for a writer, and a device never ends: neither is opened. If one takes the
     file's place after it was looked at, opening it does not wait, and it is closed unread.
@@ -59,7 +59,7 @@ def open_regular(path: Path) -> io.FileIO:
 
 
 def regular_size(path: Path) -> int | None:
-    """Return the size of a regular file; None if there is none of that name, or cannot be."""
+    """Return the size of a regular file; None if no such file exists or can exist."""
     standing = stand_ins(path)
     if standing is not None:
         standing.find(path)
@@ -81,7 +81,7 @@ def _listed(folder: str | Path, _changed: int) -> frozenset[str]:
 
 
 def read_regular(path: Path, most: int, *, private: bool = False) -> bytes:
-    """Return the content of a regular file of at most `most` bytes; raise OSError for all else.
+    """Return the content of a regular file of at most `most` bytes; raise OSError otherwise.
 
     If `private`, only this user may be able to write to the file.
     """

@@ -1,4 +1,4 @@
-"""Two runs: which layer of one is which of the other, and what takes longer, and why."""
+"""Comparison of two runs: matched layers, and which of them take longer and why."""
 
 from __future__ import annotations
 

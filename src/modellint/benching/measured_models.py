@@ -1,4 +1,4 @@
-"""Models of runs: found again by their digests, or made by rule once more."""
+"""Models of runs, found by their digests or generated again."""
 
 from __future__ import annotations
 

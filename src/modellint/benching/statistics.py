@@ -1,4 +1,4 @@
-"""Median, spread, and the interval that a median lies in, without assuming a distribution."""
+"""Median, spread and confidence interval of the median, without assuming a distribution."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Interval:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return a quantile of sorted values, between neighbours where it is between two."""
+    """Return a quantile of sorted values, interpolated between neighbors."""
     place = share * (len(ordered) - 1)
     below = math.floor(place)
     above = min(below + 1, len(ordered) - 1)

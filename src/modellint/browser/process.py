@@ -20,7 +20,7 @@ _ABOVE = 10
 """The lowest descriptor of the ends of this process, out of the way of those two."""
 _TICK = 0.5
 _GRACE = 2.0
-"""Seconds that the browser has to end by itself."""
+"""Seconds that the browser has to exit on its own."""
 _MOST_BYTES = 512 << 20
 """Limit on the size of one message from the browser."""
 _SAID = "said"

@@ -1,4 +1,4 @@
-"""Checks of rules: one module per family, with small functions from Context to hits."""
+"""Checks of rules: one module per family, with small functions from a Context to hits."""
 
 from modellint.checks.api import Check, Context, Hit, Place
 

@@ -87,7 +87,7 @@ class Analyses:
 
     @cached_property
     def profiled(self) -> ProfiledModel | None:
-        """Return the model with its measured run; None if there is none of this file."""
+        """Return the model with its measured run; None if this file has none."""
         if self._profile is None:
             return None
         from modellint.profiles.identity import is_of
@@ -181,7 +181,7 @@ class Context(Facts):
         return [] if self.lacks(ops) else [op for op in ops if op in self._analyses.operators]
 
     def lacks_any(self, choices: Iterable[Collection[str]]) -> bool:
-        """Return True if there is a choice of ops of which no graph has any."""
+        """Return True if no graph has any op of one of the alternatives."""
         operators = self._analyses.operators
         absent = next((ops for ops in choices if operators.isdisjoint(ops)), None)
         return absent is not None and self.lacks(absent)

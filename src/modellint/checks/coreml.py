@@ -109,7 +109,7 @@ def unbounded_range(context: Context) -> Iterator[Hit]:
 
 
 def flexible_range(context: Context) -> Iterator[Hit]:
-    """Inputs with ranges of shapes, of which the Neural Engine takes the default only."""
+    """Inputs with ranges of shapes, of which only the default runs on the Neural Engine."""
     facts = coreml_facts(context.model)
     for feature in facts.inputs:
         is_covered = facts.kind == PROGRAM and feature.is_unbounded

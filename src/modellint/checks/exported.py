@@ -1,4 +1,4 @@
-"""Programs of torch.export: what loading them needs, and what they do besides computing."""
+"""Programs of torch.export: requirements for loading them, and their side effects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modellint.formats.torch.facts import ExportFacts, torch_facts
 from modellint.model import Node, Tensor, Value
 
 SCHEMA_MAJOR, RELEASE = 8, "2.13"
-"""Of torch/_export/serde/schema.py, and the release of PyTorch that has it."""
+"""From torch/_export/serde/schema.py, and the PyTorch release that contains it."""
 _BUILT_IN = frozenset(
     """
     _c10d_functional _c10d_functional_autograd _dtensor _native _quantized aten c10d
@@ -31,7 +31,7 @@ def _exported(context: Context) -> ExportFacts | None:
 
 
 def exported_for_training(context: Context) -> Iterator[Hit]:
-    """Layers that were exported as they are in training, which a loaded program stays in."""
+    """Layers exported in training mode, in which a loaded program stays."""
     facts = _exported(context)
     if facts is None:
         return
@@ -71,7 +71,7 @@ def schema_refused(context: Context) -> Iterator[Hit]:
 
 
 def constant_widens(context: Context) -> Iterator[Hit]:
-    """Arithmetic of half precision that a float32 constant turns into float32."""
+    """Half-precision arithmetic that a float32 constant widens to float32."""
     facts = _exported(context)
     for node in facts.targets if facts else ():
         if node.op_type in _WIDENED and _is_float(node.output(), 32):

@@ -1,4 +1,4 @@
-"""Helpers of fusion rules: whether the runtime fuses by itself, and the cost if not."""
+"""Helpers of fusion rules: whether the runtime fuses automatically, and the cost if not."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def unfused(
 
 
 def is_moot(context: Context, stopped: Collection[str] = ()) -> bool:
-    """Return True if the runtime fuses by itself, so that the check can be skipped."""
+    """Return True if the runtime fuses automatically, so that the check can be skipped."""
     return _loudness(context.rule.fused_by, context.deployment, stopped) is None
 
 
 def _loudness(
     fusers: Mapping[str, Fuser], deployment: Deployment, stopped: Collection[str]
 ) -> Severity | None:
-    """Return the maximum severity; None if the runtime fuses, or may fuse, by itself."""
+    """Return the maximum severity; None if the runtime fuses, or may fuse, automatically."""
     builder = deployment.builder
     done_by_some = any(fuser.by for fuser in fusers.values())
     done_by_all = all(fuser.by for fuser in fusers.values())

@@ -1,4 +1,4 @@
-"""Ops that a convolution or pooling could do by itself."""
+"""Ops that a convolution or pooling could absorb."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NEVER_NEGATIVE = names(Trait.NEVER_NEGATIVE)
 
 
 def pad_before_window(context: Context) -> Iterator[Hit]:
-    """Zero padding that the following convolution or pooling could do by itself."""
+    """Zero padding that the following convolution or pooling could do itself."""
     for pad in context.nodes("Pad"):
         pads = pad.get_ints("pads") or small_integers(pad.input(1))
         fill = pad.input(2)

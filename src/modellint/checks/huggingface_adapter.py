@@ -15,7 +15,7 @@ _BASE = "base_model_name_or_path"
 
 
 def without_base(context: Context) -> Iterator[Hit]:
-    """Adapters that do not say what they adapt, or that name a folder of another machine."""
+    """Adapters that do not name their base model, or that name a folder on another machine."""
     facts = folder_facts(context.model)
     config = facts.config(ADAPTER_CONFIG)
     if not config or "config.json" in facts.names:

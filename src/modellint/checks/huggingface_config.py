@@ -153,7 +153,7 @@ def weights_wider(context: Context) -> Iterator[Hit]:
 
 
 def mixed_halves(context: Context) -> Iterator[Hit]:
-    """Matrices of which some are fp16 and some bf16."""
+    """Matrices stored in both fp16 and bf16."""
     if quantization_of(folder_facts(context.model)) is not None:
         return
     sizes = _matrix_bytes(context.model)
@@ -232,7 +232,7 @@ def remote_code(context: Context) -> Iterator[Hit]:
 
 
 def _sources(stated: JsonTable) -> Iterator[str]:
-    """Iterate over ``modeling_x.Model``, of which tokenizers have lists."""
+    """Iterate over ``modeling_x.Model``; tokenizers have lists of them."""
     for key in stated:
         yield from filter(None, [stated.text(key), *stated.texts(key)])
 

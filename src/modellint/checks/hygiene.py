@@ -44,7 +44,7 @@ def dead_node(context: Context) -> Iterator[Hit]:
 
 
 def _is_shadowed(node: Node) -> bool:
-    """Return True if another node produces a value of the same name: that is what is wrong."""
+    """Return True if another node produces a value of the same name, which is the real mistake."""
     values = node.graph.values
     return any(value is not None and values.get(value.name) is not value for value in node.outputs)
 

@@ -1,4 +1,4 @@
-"""Language models: contexts, caches, and what a runtime or device makes of them."""
+"""Language models: contexts, caches, and how runtimes and devices handle them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def context_does_not_fit(context: Context) -> Iterator[Hit]:
 
 
 def weights_do_not_fit(context: Context) -> Iterator[Hit]:
-    """Models without a graph of which not even the weights fit, whatever is cached.
+    """Models without a graph whose weights alone do not fit, whatever is cached.
 
     With a configured context and a cache that is known, another rule says more.
     """

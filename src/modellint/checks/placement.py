@@ -28,7 +28,7 @@ _WEIGHTS = ("gguf", "safetensors")
 
 
 def nothing_accelerated(context: Context) -> Iterator[Hit]:
-    """A model of which the accelerator takes no node."""
+    """A model without a node that the accelerator runs."""
     found = shared_out(context)
     if found is None or found.accelerated or not found.nodes:
         return
@@ -143,7 +143,7 @@ def _left(found: UnitPlacement) -> Iterator[Hit]:
 
 
 def little_accelerated(context: Context) -> Iterator[Hit]:
-    """A model of which the accelerator takes something, but hardly any of the work."""
+    """A model that runs on the accelerator only for a small part of its work."""
     found = shared_out(context)
     if found is None or not found.accelerated or not found.shares:
         return

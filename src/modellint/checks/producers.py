@@ -65,7 +65,7 @@ def defect_of(hit: Hit) -> Defect:
 
 
 def severity_for(defect: Defect, builder: str) -> Severity:
-    """Return the defect's severity, milder for a runtime that takes what others refuse."""
+    """Return the defect's severity, lower for a runtime that accepts what others reject."""
     stated = Severity.parse(defect.severity)
     is_taken = builder in ASKED and bool(defect.refused_by) and builder not in defect.refused_by
     return min(stated, Severity.WARNING) if is_taken else stated

@@ -1,4 +1,4 @@
-"""Measured runs: where time goes that the model, not the device, is the reason for."""
+"""Measured runs: time lost because of the model rather than the device."""
 
 from __future__ import annotations
 
@@ -240,5 +240,5 @@ def _heaviest(each: ProfiledLayer) -> Node:
 
 
 def _cost(seconds: float, total: float) -> dict[str, object]:
-    """Return what every message of these rules states."""
+    """Return the facts for every message of these rules."""
     return {"milliseconds": 1000 * seconds, "total": 1000 * total}

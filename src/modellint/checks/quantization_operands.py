@@ -81,7 +81,7 @@ def _activation_behind_pair(quantization: QuantizationMap, op: WeightedOp) -> No
 
 
 def one_activation_left_float(context: Context) -> Iterator[Hit]:
-    """Products of two activations of which only one is quantized."""
+    """Products of two activations, only one of which is quantized."""
     quantization = context.analysis(QuantizationMap)
     for op in _plain(quantization):
         if op.data.is_constant or op.weight.is_constant:

@@ -68,7 +68,7 @@ def contradicts_operator(context: Context) -> Iterator[Hit]:
 
 
 def _find(model: Model, contradiction: Contradiction) -> list[Node]:
-    """Return the nodes of which a contradiction may have been found."""
+    """Return the nodes that may contain a contradiction."""
     return [
         node
         for node in model.nodes(functions=True)

@@ -26,7 +26,7 @@ LISTED = (names("name"), names("runtime"), names("version"), names("state"))
 
 
 def set_up(wanted: Sequence[str], agreed: bool) -> int:
-    """Install what probes of some runtimes need, after saying what that is."""
+    """Install what the probes of some runtimes need, after listing it."""
     from modellint.probes.setup import make, setup_of
 
     missing = [each for each in map(setup_of, dict.fromkeys(wanted)) if not _is_there(each)]
@@ -71,7 +71,7 @@ def _announce(setup: EnvironmentSetup) -> None:
 
 
 def _agree(setups: Sequence[EnvironmentSetup], agreed: bool) -> None:
-    """Ask for consent; raise without it, or where no one can be asked."""
+    """Ask for consent; raise if it is denied, or if there is no terminal to ask on."""
     if agreed:
         return
     bound = [each.title for each in setups if each.environment.agreement]
@@ -84,7 +84,7 @@ def _agree(setups: Sequence[EnvironmentSetup], agreed: bool) -> None:
 
 
 def list_all(as_json: bool) -> int:
-    """List what can be set up, and what is."""
+    """List the environments that can be set up, and those that are."""
     from modellint.probes.setup import setups
 
     every = list(setups().values())

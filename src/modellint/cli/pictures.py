@@ -55,7 +55,7 @@ def _by_browser(svg: str) -> bytes:
 
 
 def _marked(png: bytes) -> bytes:
-    """Return a PNG that says what made it, so that a later run may replace it."""
+    """Return a PNG that records its origin, so that a later run may replace it."""
     body = b"tEXtSoftware\0modellint"
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     return png[:_SIGNATURE_AND_HEADER] + chunk + png[_SIGNATURE_AND_HEADER:]

@@ -13,7 +13,7 @@ from modellint.model import Attribute, AttributeRef, Model, Node, Tensor
 _LATEST = 1000
 """As a version: the newest that is known."""
 _IMPLIED: Mapping[str, int] = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
-"""Numbers that a window has along each axis if it does not state them."""
+"""Defaults of a window's numbers along each axis."""
 _RENAMED: Mapping[tuple[str, str], str] = {("Pad", "value"): "constant_value", ("TopK", "k"): "K"}
 """Attributes that became inputs under another name."""
 _LEFT_OUT = frozenset("doc_string broadcast consumed_inputs is_test spatial".split())
@@ -53,7 +53,7 @@ def newest_default(node: Node, name: str) -> object:
 
 
 def drop_even_split(attributes: dict[str, object]) -> None:
-    """Leave out the sizes of a Split into equal parts, of which its outputs say how many."""
+    """Leave out the sizes of a Split into equal parts; the outputs give their number."""
     sizes = attributes.get("split")
     attributes.pop("num_outputs", None)
     if isinstance(sizes, tuple) and len(set(sizes)) == 1:

@@ -1,4 +1,4 @@
-"""The graph of a new model, with what is different and what is gone from the old one."""
+"""The graph of a new model, with changed nodes and those removed from the old one."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class FoldingEffect(NamedTuple):
 
 
 class FoldedWeight(NamedTuple):
-    """A weight of both models, of which one is to be folded."""
+    """A weight of both models; one of the two is to be folded."""
 
     old: Tensor
     new: Tensor
@@ -78,7 +78,7 @@ class FoldedWeight(NamedTuple):
 
 
 def folded_weights(pair: Pair) -> list[FoldedWeight] | None:
-    """Return the weights of a layer of which one model has more apart than the other."""
+    """Return the weights of a layer that one model splits further than the other."""
     sides = [(_apart(step), is_doubled_before(step)) for step in (pair.old, pair.new)]
     whole = [node is None and not doubled for node, doubled in sides]
     of_new = sides[1][0] is not None or sides[0][1]

@@ -25,7 +25,7 @@ def interface_changes(
 
 
 def _between_formats(changes: Iterable[InterfaceChange]) -> Iterator[InterfaceChange]:
-    """Iterate over what differs between formats, each of which has its own names and layouts."""
+    """Iterate over differences between formats, each of which has its own names and layouts."""
     for change in changes:
         sizes = [_sizes(shape) for shape in (change.old, change.new)]
         if change.aspect in ("name", "order"):

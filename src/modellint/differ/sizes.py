@@ -27,7 +27,7 @@ class ComputedSizes:
         self._are_alike = not any(step in plumbing for step in lost)
 
     def are_written_differently(self, pair: Pair) -> bool:
-        """Return True for arithmetic on shapes, of which only one of the models has some more."""
+        """Return True for shape arithmetic of which one of the models has more."""
         return not self._are_alike and pair.old in self._plumbing and pair.new in self._plumbing
 
     def are_same(self, pair: Pair, name: str) -> bool:

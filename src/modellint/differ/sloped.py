@@ -1,4 +1,4 @@
-"""HardSigmoids whose slope one model has in the weights of the layer before them."""
+"""HardSigmoids whose slope one model has folded into the weights before them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNIT = (0.0, 1.0)
 
 
 def join_hard_sigmoids(found: Matching) -> None:
-    """Make HardSigmoids that only one model has part of layers that the other one clips.
+    """Merge HardSigmoids of one model into layers that the other model clips.
 
     With the slope and the offset in its weights, a layer only has to be clipped to 0 and 1.
     """

@@ -93,7 +93,7 @@ def _openvino(node: Node, count: int) -> StatedWindow:
 
 
 def _unpadded(node: Node, count: int) -> StatedWindow:
-    """Read a layer of which all but the padding is known."""
+    """Read a layer whose attributes except for the padding are known."""
     return StatedWindow(
         node.get_ints("kernel_shape"),
         node.get_ints("strides"),

@@ -30,7 +30,7 @@ _PIECE = 1 << 20
 _MOST_TRANSPOSED = 1 << 22
 """Elements of a tensor that may be read to see it transposed."""
 _ALIKE = 0.5
-"""Relative difference up to which tensors in another order are taken for the same."""
+"""Relative difference up to which reordered tensors count as equal."""
 _QUESTION = "diff"
 
 Status = Literal["same", "changed", "unread"]

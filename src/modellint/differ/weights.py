@@ -153,7 +153,7 @@ def _order(pair: Pair, old: Tensor, new: Tensor, folding: FoldingEffect) -> tupl
 
 
 def _after_transposes(pair: Pair, order: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the order of dims between two matrices, of which one may be read transposed."""
+    """Return the order of dims between two matrices, one of which may be read transposed."""
     if len(order) != 2:
         return order
     turned = sum(

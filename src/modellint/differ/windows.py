@@ -103,7 +103,7 @@ class Window(NamedTuple):
     """True if each number of the input becomes a window of the output."""
     group: int | None = None
     counts_padding: bool | None = None
-    """True if a mean counts the padding; None where there is none, or that is not known."""
+    """True if a mean counts the padding; None without padding, or if unknown."""
 
     @property
     def is_whole(self) -> bool:

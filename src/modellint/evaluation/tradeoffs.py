@@ -55,7 +55,7 @@ _PREFERRED = ("fitness", "mAP50-95", "mAP_0.5:0.95", "accuracy_top1", "accuracy"
 
 
 def main_metric(evaluations: Sequence[Evaluation]) -> Metric | None:
-    """Return the metric that variants are compared by, among those that all of them state.
+    """Return the metric to compare variants by, among those that all of them have.
 
     It is a tool's own summary if there is one, or else the first of which higher is better.
     """

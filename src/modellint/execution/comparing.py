@@ -196,7 +196,7 @@ def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _differing_odd(a: NDArray[np.float64], b: NDArray[np.float64]) -> int:
-    """Return the number of places with different numbers of which one is not finite."""
+    """Return the number of places that differ where one of the values is not finite."""
     odd = ~(np.isfinite(a) & np.isfinite(b))
     equal = (a == b) | (np.isnan(a) & np.isnan(b))
     return int(np.count_nonzero(odd & ~equal))

@@ -29,7 +29,7 @@ class Run:
     """Result of a model for one of the inputs it was given."""
 
     outputs: Arrays
-    """By name, and captured values likewise; mapped from files, read only."""
+    """By name, including captured values; mapped read-only from files."""
     error: str = ""
     """Reason why there are none."""
     seconds: float = 0.0

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 _SHAPE_OPS = having(Trait.READS_SHAPE)
 _CHANCE = having(Trait.RANDOM, Trait.DROPS)
 _KNOWN_DOMAINS = ("", "ai.onnx.ml", "com.microsoft")
-"""Domains of which it is known which operators depend on more than their inputs."""
+"""Domains for which the operators that depend on more than their inputs are known."""
 _FIRST_WITH_SLICE_INPUTS = 10
 _LAST = 2**63 - 1
 """End of a Slice that goes on to the last element."""

@@ -1,4 +1,4 @@
-"""Factors, offsets and padding that a layer can do by itself."""
+"""Factors, offsets and padding that a layer can absorb."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """A layer with stored weights, and the Add of its bias if it cannot add one by itself."""
+    """A layer with stored weights, and the Add of its bias if it has no bias input."""
 
     node: Node
     addition: Node | None = None

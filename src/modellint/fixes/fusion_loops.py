@@ -1,4 +1,4 @@
-"""Fixes of loops that could be straight lines."""
+"""Fixes of loops that could be unrolled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FIRST_WITH_AXES_INPUT = 13
 
 
 def unroll(context: Context, hit: Hit) -> Fix | None:
-    """Write the body of a Loop as often as it runs."""
+    """Unroll a Loop: write its body once for each iteration."""
     loop, rounds = hit.place, hit.facts["rounds"]
     if not isinstance(loop, Node) or loop.op_type != "Loop" or not isinstance(rounds, int):
         return None
@@ -46,7 +46,7 @@ def unroll(context: Context, hit: Hit) -> Fix | None:
 
 
 class _Unrolled:
-    """The rounds of a loop, one after the other."""
+    """The iterations of a loop, one after the other."""
 
     def __init__(self, loop: Node, body: Graph, carried: Sequence[Operand]) -> None:
         self.loop = loop
@@ -58,7 +58,7 @@ class _Unrolled:
         self._needed = [node for node in body.ordered if id(node) in _needed(body)]
 
     def run(self, number: int) -> None:
-        """Write the nodes of one round, and note what it hands on."""
+        """Write the nodes of one iteration, and record the values that it passes on."""
         known: dict[Value, Operand] = dict(
             zip(self.body.inputs[_CONTROL:], self.carried, strict=True)
         )
@@ -107,7 +107,7 @@ class _Unrolled:
         yield InsertNodes(self.loop.graph, tuple(self.nodes), before=self.loop)
 
     def _stack(self, value: Value, parts: list[Operand]) -> None:
-        """Join what the rounds have made along a new first axis."""
+        """Join the results of the iterations along a new first axis."""
         name = "first"
         self.tensors[name] = integers(name, self.loop.graph, (0,))
         rows = [f"{value.name}_row_{number}" for number in range(len(parts))]
@@ -117,7 +117,7 @@ class _Unrolled:
 
 
 def _needed(body: Graph) -> set[int]:
-    """Return the nodes that what a body carries or returns depends on."""
+    """Return the nodes that a body's carried values and results depend on."""
     needed: set[int] = set()
     pending = [value.producer for value in body.outputs[1:]]
     while pending:

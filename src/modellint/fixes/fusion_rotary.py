@@ -80,7 +80,7 @@ def _rotated(context: Context, found: Rotation) -> _Rotated | None:
 
 
 def _begin(context: Context, half: Value | None, size: int) -> int | None:
-    """Return where a half of the last axis begins in what it is a part of; None if it is none."""
+    """Return where a half of the last axis begins in the whole; None if it is not a half."""
     node = half.producer if half is not None else None
     if half is None or node is None:
         return None

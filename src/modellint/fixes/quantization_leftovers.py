@@ -49,7 +49,7 @@ _FIRST_PER_CHANNEL = 13
 
 
 def store_quantized(context: Context, hit: Hit) -> Fix | None:
-    """Store weights as what a Q makes of them."""
+    """Store weights as a Q would quantize them."""
     quantization = context.analysis(QuantizationMap)
     edits: list[GraphEdit] = []
     count = 0

@@ -31,7 +31,7 @@ _INT64 = DTYPES["int64"]
 
 
 def name_dims(context: Context, hit: Hit) -> Fix | None:
-    """Give each unnamed dim of an input a name of its own, which promises nothing."""
+    """Give each unnamed dim of an input its own name, which implies nothing."""
     value = hit.place
     if not isinstance(value, Value) or value.declared_shape is None:
         return None
@@ -94,7 +94,7 @@ def fix_dims(context: Context, hit: Hit) -> Fix | None:
 
 
 def open_batch(context: Context, hit: Hit) -> Fix | None:
-    """Let a Reshape take any batch."""
+    """Let a Reshape accept any batch size."""
     node, batch, symbol = hit.place, hit.facts.get("batch"), str(hit.facts.get("symbol"))
     if not isinstance(node, Node) or not isinstance(batch, int) or batch < 1:
         return None
@@ -132,7 +132,7 @@ def _divisible(sizes: tuple[int, ...], batch: int) -> list[int]:
 
 
 def open_constant(context: Context, hit: Hit) -> Fix | None:
-    """Repeat a constant that was made for one sample as often as there are samples."""
+    """Repeat a constant made for one sample for all samples of the batch."""
     node, symbol = hit.place, str(hit.facts.get("symbol"))
     if not isinstance(node, Node) or node.op_type != "Concat" or hit.facts.get("batch") != 1:
         return None
@@ -170,7 +170,7 @@ def open_constant(context: Context, hit: Hit) -> Fix | None:
 
 
 def _opened(node: Node, symbol: str, batch: int) -> Iterator[SetShape]:
-    """Forget the shapes that are stated after a node, but open the batch of outputs."""
+    """Remove the shapes recorded after a node, but open the batch of outputs."""
     opened = {id(value) for value in outputs_by_batch(node.output())}
     pending, seen = [value for value in node.outputs if value is not None], set[int]()
     while pending:

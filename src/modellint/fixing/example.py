@@ -1,4 +1,4 @@
-"""Fixing of the examples of rule files, which say what becomes of them."""
+"""Fixing of the examples of rule files, which contain the expected result."""
 
 from __future__ import annotations
 

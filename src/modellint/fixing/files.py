@@ -182,7 +182,7 @@ def _exists(place: Path) -> UsageError:
 
 @contextmanager
 def _stage(home: Path) -> Iterator[Path]:
-    """Yield a folder next to where files are to go; what is left there in the end is removed."""
+    """Yield a folder next to the files' destination; its remaining contents are removed."""
     home.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(home)
     stage = home / f"{own_draft()}{STAGE}"

@@ -334,5 +334,5 @@ def _ran(path: Path, model: Model, feeds: Sequence[Arrays]) -> Ran:
 
 
 def _tolerance(fixes: Sequence[Proposal]) -> float:
-    """Return the difference that fixes may make together: no more than any may by itself."""
+    """Return the difference that fixes may make together: no more than each alone may make."""
     return min((each.tolerance for each in fixes), default=0.0)

@@ -26,7 +26,7 @@ class Ran:
     refusal: str = ""
     """Reason why the runtime refuses it."""
     failed: tuple[Arrays, ...] = ()
-    """Inputs that it did not take, where it took others."""
+    """Inputs that it rejected, if it accepted others."""
     given: int = 0
     """Number of the first inputs that were given; the others are random."""
 
@@ -55,7 +55,7 @@ class Ran:
 
 
 def fitting(feeds: Sequence[Arrays], old: Model, new: Model) -> list[Arrays]:
-    """Return inputs of one model as another one takes them: by name, or else by position."""
+    """Return inputs of one model for another one: by name, or else by position."""
     if [v.name for v in old.fed] == [v.name for v in new.fed] and _types(old) == _types(new):
         return list(feeds)
     same_number = len(old.fed) == len(new.fed)

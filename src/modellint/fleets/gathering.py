@@ -1,4 +1,4 @@
-"""The files of a run, what to ask of each, and a key of all that their findings depend on."""
+"""The files of a run, the plan for each, and a key of everything that findings depend on."""
 
 from __future__ import annotations
 

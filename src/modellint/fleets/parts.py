@@ -74,7 +74,7 @@ class PartFormat:
     decoded: Callable[[bytes, Columns], Iterator[Row]]
 
     def read(self, folder: ResultsFolder, name: str, columns: Columns) -> Iterator[Row]:
-        """Iterate over the rows of a part, with these columns; raise UsageError for all else."""
+        """Iterate over the rows of a part, with these columns; raise UsageError otherwise."""
         try:
             for row in self.decoded(folder.read(name), columns):
                 yield _checked(row, columns)

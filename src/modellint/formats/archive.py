@@ -1,4 +1,4 @@
-"""Zip archives: their members, and where in the file the bytes of uncompressed ones are."""
+"""Zip archives: their members, and the positions of uncompressed ones in the file."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Archive:
         return content
 
     def json(self, name: str) -> Any:
-        """Return what a member holds as JSON."""
+        """Return the JSON content of a member."""
         content = self.read(name, MOST_JSON)
         try:
             return parse_json(content)

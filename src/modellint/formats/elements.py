@@ -81,7 +81,7 @@ def from_raw(buffer: Any, dtype: DType, shape: Sequence[int]) -> Array:
 
 
 def decoded(buffer: Any, dtype: DType, shape: Sequence[int]) -> Array | None:
-    """Decode likewise; None if numpy cannot have such a shape."""
+    """Decode in the same way; None if numpy does not support the shape."""
     try:
         return from_raw(buffer, dtype, shape)
     except ValueError:

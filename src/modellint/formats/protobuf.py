@@ -218,7 +218,7 @@ class Message:
         )
 
     def charge(self, fields: int) -> None:
-        """Count work on the message like that on so many fields, against the same limit."""
+        """Count work on the message as that many fields, against the same limit."""
         self._budget.take(fields)
 
     def __contains__(self, field: int) -> bool:
@@ -276,14 +276,14 @@ class Message:
         return self.data[span.offset : span.end] if span is not None else b""
 
     def text(self, field: int) -> str:
-        """Return a text; empty if it is missing, or longer than any text is."""
+        """Return a text; empty if it is missing or implausibly long."""
         span = self.span_of(field)
         if span is None or span.length > LONGEST_TEXT:
             return ""
         return self.data[span.offset : span.end].decode(errors="replace")
 
     def texts(self, field: int) -> list[str]:
-        """Return texts, without what no text is as long as."""
+        """Return texts, leaving out implausibly long ones."""
         spans = [span for span in self.spans(field) if span.length <= LONGEST_TEXT]
         return [self.data[span.offset : span.end].decode(errors="replace") for span in spans]
 

@@ -112,7 +112,7 @@ def is_model(path: Path) -> bool:
 
 
 def is_model_folder(path: Path) -> bool:
-    """Return True if a folder with this name is a model, and nothing in it is one by itself."""
+    """Return True if a folder with this name is a model and nothing in it is a model of its own."""
     return path.name.lower().endswith(_suffixes(is_folder=True))
 
 

@@ -25,7 +25,7 @@ def mixed_types(facts: Facts, node: Node, _: Condition) -> str:
 
 
 def tensor_type(facts: Facts, node: Node, limits: Condition) -> str:
-    """Describe a tensor of a type that is not among those that are taken."""
+    """Describe a tensor of an unsupported type."""
     for value in _tensors(node):
         name = _type(facts, value)
         if name and name not in limits["types"]:
@@ -34,7 +34,7 @@ def tensor_type(facts: Facts, node: Node, limits: Condition) -> str:
 
 
 def tensor_rank(facts: Facts, node: Node, limits: Condition) -> str:
-    """Describe a tensor of more dims than are taken."""
+    """Describe a tensor of more dims than are supported."""
     for value in _tensors(node):
         shape = facts.shape(value)
         if shape is not None and len(shape) > limits["highest"]:

@@ -32,7 +32,7 @@ UINT8, INT32 = "uint8", "int32"
 
 
 def refused_form(facts: Facts, node: Node, form: Condition) -> str:
-    """Describe what is refused of a node; empty if it is accepted."""
+    """Describe why a node is rejected; empty if it is accepted."""
     found = []
     for each in (form, *form.get("and", ())):
         words = _refused(facts, node, each)

@@ -62,7 +62,7 @@ def scales_per_channel(facts: Facts, node: Node, _: Condition) -> str:
 
 
 def operand_rank(facts: Facts, node: Node, limits: Condition) -> str:
-    """Describe a tensor of more dims than are taken."""
+    """Describe a tensor of more dims than are supported."""
     for value in _operands(node):
         shape = facts.shape(value)
         if shape is not None and len(shape) > limits["highest"]:
@@ -79,7 +79,7 @@ def computed_scalar(_: Facts, node: Node, __: Condition) -> str:
 
 
 def result_type(facts: Facts, node: Node, limits: Condition) -> str:
-    """Describe a result of another type than those that are taken."""
+    """Describe a result of an unsupported type."""
     result = node.output()
     found = _type_of(facts, result) if result is not None else ""
     return f"a result of type {found}" if found and found not in limits["types"] else ""
@@ -304,7 +304,7 @@ def strided_pixel(_: Facts, node: Node, __: Condition) -> str:
 
 
 def operand_count(_: Facts, node: Node, limits: Condition) -> str:
-    """Describe more or fewer inputs or outputs than are taken."""
+    """Describe an unsupported number of inputs or outputs."""
     for side, values in (("inputs", node.inputs), ("outputs", node.outputs)):
         low, high = limits.get(side, (0, len(values)))
         if not low <= len(values) <= high:
@@ -322,7 +322,7 @@ def requantized(facts: Facts, node: Node, _: Condition) -> str:
 
 
 def permutation(facts: Facts, node: Node, limits: Condition) -> str:
-    """Describe a transposition of a type for which only few are taken."""
+    """Describe an unsupported transposition of a type for which only a few are supported."""
     data, order = node.input(0), _integers(facts, node.input(1))
     if data is None or order is None or _type_of(facts, data) not in limits["types"]:
         return ""

@@ -389,7 +389,7 @@ def _why_no_draft(model: Model) -> str:
 
 
 def _tells_anything(model: Model) -> bool:
-    """Return False for a file of which a reader knows nothing, such as a pickle of anything."""
+    """Return False for a file that a reader learns nothing about, such as an arbitrary pickle."""
     return bool(model.tensors or model.metadata or model.capabilities - {Capability.METADATA})
 
 

@@ -42,7 +42,7 @@ def page(path: str, given: Given, folder: str) -> str:
 
 
 def examples(path: str) -> list[FileMistake]:
-    """Return what is wrong with the examples of a rule file, without asking any runtime."""
+    """Return the failures of a rule file's examples, without asking a runtime."""
     from modellint.examples import cases_of, lacks_examples
     from modellint.rules.registry import read_tested_rule
 

@@ -1,4 +1,4 @@
-"""Completions, and what is shown of the word at a place."""
+"""Completions, and hover texts for the word at a position."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Completion:
 
     @property
     def _is_inside(self) -> bool:
-        """True in a pattern or an expression, of which a completion is a part."""
+        """True inside a pattern or an expression, part of which a completion replaces."""
         names = {each for each in self._cursor.path if isinstance(each, str)}
         inside = rule_words.EXPRESSIONS | {"pattern"}
         return self._kind == "rule" and self._cursor.kind == "value" and bool(names & inside)

@@ -70,11 +70,11 @@ class OpenDocument:
 
 
 TOP = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
-"""The place of what is about a file that has no lines."""
+"""The position of a mistake in a file without lines."""
 
 
 def path_of(uri: object) -> Path | None:
-    """Return the file that a URI names; None for all else."""
+    """Return the file that a URI names; None for anything else."""
     if not isinstance(uri, str):
         return None
     try:

@@ -78,7 +78,7 @@ class ModelLinter:
             self._publish(uri, [])
 
     def try_examples(self, path: Path, show: Callable[[list[FileMistake]], None]) -> None:
-        """Have a rule file's examples run, and what is wrong with them shown."""
+        """Run a rule file's examples, and show their failures."""
         uri = uri_of(path)
 
         def chore() -> None:

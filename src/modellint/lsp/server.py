@@ -1,4 +1,4 @@
-"""The protocol: what an editor asks of the server, and what it says of itself."""
+"""The protocol: requests of an editor, and the server's capabilities."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ class EditorServer:
             self._linter.forget(path)
 
     def _take_text(self, item: Mapping[str, Any], text: object) -> None:
-        """Keep the text of a document that is of use, and say soon what is wrong with it."""
+        """Keep the text of a relevant document, and schedule its check."""
         uri, version = item.get("uri"), item.get("version")
         path = path_of(uri)
         if path is None or not isinstance(uri, str) or not isinstance(text, str):

@@ -1,4 +1,4 @@
-"""Kinds of documents, and what is wrong with them: the command line's words, with places."""
+"""Kinds of documents and their mistakes: the messages of the command line, with positions."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _target_folders(document: OpenDocument) -> list[Path]:
 
 
 def diagnose(document: OpenDocument, more: ConfigCheck) -> list[Diagnosis]:
-    """Return what is wrong with a document."""
+    """Return the mistakes in a document."""
     kind = kind_of(document)
     if kind == "configuration":
         return list(_of_configuration(document, more))

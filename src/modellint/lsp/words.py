@@ -94,7 +94,7 @@ def selector_meaning(project: Project, name: str) -> str:
 
 
 def rule_meaning(rule: Rule) -> str:
-    """Return what a rule is about, as Markdown."""
+    """Return a description of a rule, as Markdown."""
     from modellint.rules.message import as_prose
 
     traits = " · ".join((rule.severity, rule.family, *rule.runtimes))
@@ -228,7 +228,7 @@ def type_name(hint: Any) -> str:
 
 
 def named(words: Iterable[Word], name: str) -> str:
-    """Return what one of the words means."""
+    """Return the meaning of one of the words."""
     found = next((word for word in words if word.text == name), None)
     if found is None:
         return ""

@@ -136,7 +136,7 @@ _TYPES = {"string": str, "integer": int, "array": list, "object": dict}
 
 
 def _mistakes(schema: Schema, value: Any, place: str) -> Iterator[str]:
-    """Iterate over what is wrong with a value, by the part of JSON Schema that is used above."""
+    """Iterate over the mistakes in a value, by the subset of JSON Schema used above."""
     where = place or "arguments"
     kind: Any = _TYPES[schema["type"]]
     if not isinstance(value, kind) or isinstance(value, bool):

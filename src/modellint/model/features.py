@@ -1,4 +1,4 @@
-"""Features, some of which a model must have for a check to say anything: found once, and cheaply.
+"""Features that a model must have for a check to report anything, found once and cheaply.
 
 A check that opens with ``if context.lacks([FLOATS]): return`` is asked about one model without
 stored floats, and then about no other. Operators are features, too.

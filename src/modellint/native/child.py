@@ -47,7 +47,7 @@ def main() -> None:
 def _answer(
     task: Callable[..., bytes], serialized: bytes, arguments: Mapping[str, object]
 ) -> tuple[bytes, str | None]:
-    """Return the model that onnx makes of another, or the message of what it raised."""
+    """Return the model that onnx derives from another, or the message of its exception."""
     _limit_time(SECONDS)
     try:
         return task(serialized, **arguments), None

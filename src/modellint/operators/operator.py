@@ -34,7 +34,7 @@ class Operator(NamedTuple):
     name: str
     """``Conv``, or ``com.microsoft.FusedConv`` outside the default domain."""
     cost: str = ""
-    """Formula of `analysis.cost` for its work; empty if there is none."""
+    """Formula of `analysis.cost` for its work; empty without one."""
     traits: frozenset[Trait] = frozenset()
     inputs: tuple[str, ...] = ()
     """Role of each input, as far as used: ``data weight bias``."""

@@ -35,7 +35,7 @@ _KERNELS_ONLY = Support("", measured=True, operators={}, data_types=frozenset())
 _CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 MOST_MERGES = 3
 MOST_TRIED = 20
-"""Most changes of which the effect is computed: those about the most nodes."""
+"""Maximum number of changes to evaluate: those that affect the most nodes."""
 
 
 def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:

@@ -1,4 +1,4 @@
-"""Products with a bias, of which ONNX Runtime makes a Gemm between two Reshapes.
+"""Products with a bias, which ONNX Runtime turns into a Gemm between two Reshapes.
 
 It does so before it places nodes: a device without units for floats leaves the Gemm and takes both
 Reshapes. Where the input of an attention is normalized, and added again to its result, the products

@@ -1,4 +1,4 @@
-"""Decision which nodes an accelerator takes, by the tables of its runtime."""
+"""Decision which nodes an accelerator supports, by the tables of its runtime."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class NodeJudge(Facts):
         return flattened(self, (node for node in running if self._precision(node)))
 
     def removes(self, node: Node) -> bool:
-        """Return True for a node of which nothing is left when the runtime places nodes."""
+        """Return True for a node that is gone by the time the runtime places nodes."""
         return (
             node.op_type in self._removed
             or self._changes_nothing(node)
@@ -138,7 +138,7 @@ class NodeJudge(Facts):
         )
 
     def _normalizes_weights(self, node: Node) -> bool:
-        """Return True for a BatchNormalization whose numbers go into the weights before it."""
+        """Return True for a BatchNormalization that is folded into the weights before it."""
         source = node.input(0)
         maker = source.producer if node.op_type == "BatchNormalization" and source else None
         if source is None or maker is None or maker.op_type not in _WEIGHTED:
@@ -160,7 +160,7 @@ class NodeJudge(Facts):
 
     @cached_property
     def _fused(self) -> Mapping[int, str]:
-        """Return by node the operator that ONNX Runtime makes of it before it places nodes."""
+        """Return the operators that ONNX Runtime turns nodes into before it places them."""
         return {
             id(node): _NORMALIZATIONS[norm.kind]
             for norm in self.analysis(Norms).found
@@ -174,7 +174,7 @@ class NodeJudge(Facts):
         return node.op_type in _DEQUANTIZE and value is not None and self.is_frozen(value)
 
     def parts(self, nodes: Sequence[Node], is_taken: Callable[[Node], bool]) -> list[list[Node]]:
-        """Return the groups that the runtime forms of the nodes that are taken."""
+        """Return the groups that the runtime forms from the supported nodes."""
         if self._placing.grouping == "epochs":
             return epochs(nodes, is_taken)
         if self._placing.grouping == "unions":
@@ -182,7 +182,7 @@ class NodeJudge(Facts):
         return waves(nodes, is_taken, self.removes, self._added)
 
     def pieces_of(self, node: Node) -> Sequence[OperatorPiece]:
-        """Return what a node is written out as before nodes are placed; nothing if it is not."""
+        """Return what a node is decomposed into before nodes are placed; nothing if it is not."""
         return ()
 
     def boundaries(
@@ -209,7 +209,7 @@ class NodeJudge(Facts):
         return Boundary(value, source, reader, size, node, refusal)
 
     def refusal(self, node: Node) -> NotTaken | None:
-        """Return why the accelerator does not take a node on its own; None if it does."""
+        """Return why the accelerator does not support a node on its own; None if it does."""
         if node in self._added:
             return None
         too_old = self._too_old(node)
@@ -308,7 +308,7 @@ class NodeJudge(Facts):
         return self._forms.get(self.key(node), ())
 
     def _scale(self, node: Node) -> NotTaken | None:
-        """Conversions outside weights are taken with one stored scale."""
+        """Conversions outside weights are supported with one stored scale."""
         scale = node.input(1)
         if scale is None or not self.is_frozen(scale):
             return NotTaken("form", "is not supported with a computed scale")
@@ -332,7 +332,7 @@ class NodeJudge(Facts):
         )
 
     def _precision(self, node: Node) -> NotTaken | None:
-        """A device without units for floats takes what is between Q/DQ pairs."""
+        """A device without float units runs the nodes between Q/DQ pairs."""
         if not self._lacks_floats or is_between_pairs(node):
             return None
         if self.key(node) in self._moved:

@@ -14,7 +14,7 @@ from modellint.operators import Trait, having
 _QUANTIZE, _DEQUANTIZE = having(Trait.QUANTIZE), having(Trait.DEQUANTIZE)
 _CARRIES = having(Trait.CROSSED_BY_ORT).keys() - having(Trait.CAST, Trait.BROADCAST).keys()
 _OF_TWO = having(Trait.BROADCASTS).keys() & having(Trait.FORMULA_SCALAR).keys()
-"""Operators of which both inputs are quantized, constants too."""
+"""Operators whose inputs are both quantized, even constants."""
 _INTEGERS = ("int", "uint", "bool")
 """Starts of the names of types that indices and shapes have."""
 

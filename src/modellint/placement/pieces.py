@@ -41,7 +41,7 @@ def is_whole(*, taken: bool) -> OperatorPiece:
 def pieces(
     written_out: Mapping[str, Any], dtype: str, is_moved: Callable[[int], bool], *, is_open: bool
 ) -> Sequence[OperatorPiece]:
-    """Return the pieces of a node, of which the first input has some type."""
+    """Return the pieces of a node whose first input has some type."""
     found: list[OperatorPiece] = []
     instead: dict[str, tuple[frozenset[int], tuple[str, ...]]] = {}
     for stated in written_out["pieces"]:

@@ -30,7 +30,7 @@ class Partition:
     nodes: tuple[Node, ...]
     macs: int | None
     written_out: tuple[Node, ...] = ()
-    """Nodes of which it has some pieces only; they count for the other unit."""
+    """Nodes of which it only has some pieces; they count for the other unit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,7 @@ _STAYS, _COMPUTED = 0, -1
 
 
 def shape_makers(facts: Facts) -> frozenset[int]:
-    """Return the ids of nodes that only compute shapes of which constants are made."""
+    """Return the ids of nodes that only compute shapes that become constants."""
     unread, repeated = _Unread(), _Repeated(facts)
     for node in facts.model.graph.ordered:
         joint = repeated.only_shape_of(node)

@@ -1,4 +1,4 @@
-"""Decision which nodes of a TFLite file an accelerator takes."""
+"""Decision which nodes of a TFLite file an accelerator supports."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TFLiteJudge(NodeJudge):
         return self._type(node) or self._refused_form(op, node)
 
     def _refused_alone(self, node: Node) -> NotTaken | None:
-        """Return None for what is taken as a part of a larger operator."""
+        """Return None for a node that is supported as part of a larger operator."""
         taken_as, data = self._within.get(node.op_type), node.input(0)
         if taken_as is None or not INSIDE[taken_as](node):
             return NotTaken("operator", "is not supported")

@@ -25,11 +25,11 @@ Say = Callable[[str], None]
 DRAFT = ".draft-"
 """Start of the names of folders in which environments are made."""
 BEGUN = "begun"
-"""File in a draft that says what it is for, once packages can be installed in it."""
+"""File in a draft that records its purpose, once packages can be installed in it."""
 OLD = ".old-"
 """Start of the names of folders that are about to be removed."""
 _REDIRECTS = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONHOME", "PYTHONPATH")
-"""Variables that would have pip install elsewhere, or see other packages."""
+"""Variables that would make pip install elsewhere, or see other packages."""
 
 
 class SetupFailed(UsageError):  # noqa: N818 - a name fit to be read in `except`
@@ -114,7 +114,7 @@ def bytes_of(folder: Path) -> int:
 
 
 def _begun(draft: Path) -> str:
-    """Return what a draft is for; empty if there is none that can be gone on with."""
+    """Return the purpose of a draft; empty if there is none that can be resumed."""
     try:
         return (draft / BEGUN).read_text(encoding="utf-8")
     except OSError:

@@ -31,7 +31,7 @@ FORMATS = (
 
 
 def read_run(paths: Sequence[Path]) -> MeasuredRun:
-    """Read one run, which may be spread over files; raise UsageError if there is none in them."""
+    """Read one run, which may be spread over files; raise UsageError if they contain none."""
     parts = [_part(path) for path in paths]
     run = _checked(joined(parts) if len(parts) > 1 else parts[0].run, paths[0])
     if run.times is None and not run.layers:
@@ -129,7 +129,7 @@ def _from_text(path: Path, text: str) -> RunPart:
 
 
 def _readers() -> tuple[Callable[[Any, Path], RunPart | None], ...]:
-    """Return the readers of JSON, each of which returns None for what is not its own."""
+    """Return the readers of JSON, each of which returns None for other formats."""
     from modellint.profiles import chrome, litert, onnxruntime, openvino, trtexec
 
     return (onnxruntime.read, trtexec.read, openvino.read, litert.read_json, chrome.read)

@@ -26,7 +26,7 @@ _END = re.compile(r"=+ Top by ")
 
 
 def read_json(table: Any, path: Path) -> RunPart | None:
-    """Return the run of what ``litert-benchmark --result_json`` writes; None for all else."""
+    """Return the run that ``litert-benchmark --result_json`` writes; None for anything else."""
     latency = table.get("latency") if isinstance(table, dict) else None
     if not isinstance(latency, dict) or "median_ms" not in latency:
         return None

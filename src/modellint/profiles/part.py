@@ -50,7 +50,7 @@ def joined(parts: list[RunPart]) -> MeasuredRun:
 
 
 def bare(runtime: str, source: str, model: str = "model") -> MeasuredRun:
-    """Return a run of which nothing else is known yet."""
+    """Return a run about which nothing else is known yet."""
     return MeasuredRun(RunModel(model), RunRuntime(runtime), source)
 
 

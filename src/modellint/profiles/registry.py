@@ -1,4 +1,4 @@
-"""A registry of runs: a folder to which files are only added, by any number of processes."""
+"""A registry of runs: an append-only folder of files, shared by any number of processes."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _RUNTIME = "tensorrt"
 
 
 def read(table: Any, path: Path) -> RunPart | None:
-    """Return what an export tells; None for what is not one."""
+    """Return the contents of an export; None for anything else."""
     if isinstance(table, dict) and isinstance(table.get("Layers"), list):
         return _layers(path)
     if not isinstance(table, list) or not all(isinstance(each, dict) for each in table):

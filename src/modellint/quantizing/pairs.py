@@ -51,7 +51,7 @@ class Links:
 
 
 def residual_additions(graph: GraphProto) -> set[str]:
-    """Return names of additions of two activations of which a convolution computes one."""
+    """Return the names of additions of two activations, one of which a convolution computes."""
     links = Links(graph)
     return {
         node.name

@@ -1,4 +1,4 @@
-"""Requests in threads that keep no program from ending, so that an interrupt need not wait."""
+"""Requests in daemon threads, so that an interrupt need not wait for them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Item = TypeVar("Item")
 
 
 def begun(call: Callable[[], Answered]) -> Future[Answered]:
-    """Call a function in another thread; return what will be its result."""
+    """Call a function in another thread; return a future of its result."""
     future: Future[Answered] = Future()
     threading.Thread(target=_fill, args=(future, call), daemon=True).start()
     return future
 
 
 def awaited(call: Callable[[], Answered]) -> Answered:
-    """Return what a function returns, called where it cannot hold up an interrupt."""
+    """Call a function in a thread where it cannot delay an interrupt; return its result."""
     return begun(call).result()
 
 

@@ -31,7 +31,7 @@ class Held:
             self._size -= len(oldest)
 
     def part(self, name: str, start: int, stop: int) -> bytes:
-        """Return what is there from `start` on, up to `stop`; nothing if that is missing."""
+        """Return the bytes held from `start` on, up to `stop`; empty if missing."""
         starts = self._starts[name]
         at = bisect_right(starts, start) - 1
         if at < 0:

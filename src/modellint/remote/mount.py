@@ -367,7 +367,7 @@ class Mount:
             return file.read(stop - start)
 
     def _troubled(self, text: str) -> FetchError:
-        """Remember what is wrong: readers may pass over a part that cannot be read."""
+        """Remember the error: readers may skip a part that cannot be read."""
         self._trouble = self._trouble or text
         return FetchError(self._trouble)
 

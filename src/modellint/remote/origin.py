@@ -120,7 +120,7 @@ class RemoteFolder(Protocol):
     """A folder on a server or in a store. It can be pickled, and is used by several threads."""
 
     checks_tags: bool
-    """True if reading a file that has another tag by now fails by itself."""
+    """True if reading a file whose tag has changed fails without further checks."""
 
     def look(self, name: str, head: int, traffic: Traffic) -> RemoteFile | None:
         """Return a file, with the first bytes if they come with the answer; None if there is none.

@@ -67,7 +67,7 @@ def _write_array(
 
 
 def _write_plain(content: object, line: str, step: str | None, add: _Add) -> None:
-    """Write what is neither a text nor a container, or only becomes one."""
+    """Write a value that is neither a text nor a container, or has to be converted first."""
     if content is None or isinstance(content, bool):
         add(_WORDS[content])
     elif isinstance(content, int):

@@ -1,4 +1,4 @@
-"""Two versions of the models at some paths of a repository."""
+"""Two versions of the models at given paths of a repository."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def compared(
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Everything that the places of files are made from."""
+    """Everything that the locations of files are derived from."""
 
     repository: Repository
     objects: Objects

@@ -1,4 +1,4 @@
-"""Messages on a stream: with a header, as language servers have them, or one on each line."""
+"""Messages on a stream: with a length header, as in LSP, or one per line."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from modellint.base.errors import ModellintError
 LONGEST_HEADER = 4096
 LONGEST_LINE = 4 << 20
 LONGEST_BODY = 64 << 20
-"""Bytes of a message; a longer one is passed over."""
+"""Maximum bytes of a message; longer ones are skipped."""
 _PART = 1 << 16
 _LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,18})[ \t]*\r?\n", re.IGNORECASE)
 
 
 class BrokenStreamError(ModellintError):
-    """Something on the stream after which it is not known where the next message begins."""
+    """Malformed data after which the start of the next message is unknown."""
 
 
 class TooLongError(ModellintError):
-    """A message that is longer than any should be, and has been passed over."""
+    """A message that is too long, and has been skipped."""
 
 
 class Framing(Protocol):

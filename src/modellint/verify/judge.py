@@ -16,7 +16,7 @@ from modellint.runtimes import Runtime
 from modellint.verify.optimized import Optimized, optimize
 
 COMPARED, REFUSED = "VFY001", "VFY002"
-"""Rules under which the comparison and refused models are reported."""
+"""Rules that report the comparison, and models that the runtime rejects."""
 _MOST_CHANGES = 6
 _UNTOLD = frozenset({"Constant", "Identity"})
 

@@ -248,7 +248,7 @@ def _recurrent_step(of: Operands) -> tuple[int, int]:
 
 
 def _cells(of: Operands) -> tuple[int, int]:
-    """Count cells of which every weight is an input: the matrices among them, at every step."""
+    """Count a cell whose weights are all inputs: the matrices among them, at every step."""
     steps = product(of.input(0)[:-1])
     stored = [at for at, value in enumerate(of.node.inputs) if value is not None and value.tensor]
     sizes = [of.input(at) for at in stored]

@@ -1,4 +1,4 @@
-"""Coefficients of a device: those it was calibrated with, else those of devices like it.
+"""Coefficients of a device: its own if calibrated, else those of similar devices.
 
 `coefficients.toml` has what measurements of several devices have in common, by kind of device and
 by architecture; a target's file has what was fitted to measurements of that device.
@@ -25,7 +25,7 @@ HardwareKind = Literal["gpu", "npu", "cpu", "resident", "dataflow"]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Coefficients with what is known of their quality."""
+    """Coefficients and their quality."""
 
     coefficients: Coefficients
     error: float
@@ -50,7 +50,7 @@ def fitted_for(target: Target, runtime: str | None) -> Fitted:
 
 
 def usual_cpu() -> Fitted:
-    """Return the coefficients of a CPU that nothing was measured on."""
+    """Return the coefficients of an unmeasured CPU."""
     return _prior("cpu", "")
 
 

@@ -49,18 +49,18 @@ _INTEGER_LAYERS = ("int8", "int4", "fp8", "fp4")
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product of matrices, in groups: a convolution has as many rows as pixels of its result."""
+    """A grouped matrix product: a convolution has as many rows as its result has pixels."""
 
     rows: int
     columns: int
     depth: int
-    """Multiply-accumulates of an element of the result."""
+    """Multiply-accumulates per element of the result."""
     groups: int
     precision: str
     taps: int = 1
     """Positions of a convolution's window."""
     is_dense_3x3: bool = False
-    """True for what Winograd's algorithm computes with fewer multiplications."""
+    """True if Winograd's algorithm saves multiplications."""
     is_blocked: bool = False
     """True for a convolution in blocks of channels."""
     width: int = 1
@@ -79,7 +79,7 @@ class Launch:
     kind: Kind
     products: tuple[Product, ...]
     flops: int
-    """Operations besides those of products."""
+    """Operations other than those of products."""
     weight_bytes: int
     activation_bytes: int
     loops: Loops = Loops()
@@ -223,7 +223,7 @@ class _Gathering:
         return not (self._is_about_shapes(node) or self._is_padding(node))
 
     def _is_padding(self, node: Node) -> bool:
-        """Return True for zeros around what only a convolution reads, which pads by itself."""
+        """Return True for a zero Pad that only a convolution reads, which can pad itself."""
         result = node.output()
         reader = result.sole_consumer if result is not None else None
         return (
@@ -343,7 +343,7 @@ def _quantized(model: Model, deployment: Deployment) -> dict[int, str]:
 def _alongside(
     groups: Sequence[tuple[Node, ...]], is_weight: Callable[[Value], bool]
 ) -> list[tuple[Node, ...]]:
-    """Return groups, where products of one value with weights of equal depth are one."""
+    """Return groups in which products of one value with weights of equal depth are merged."""
     first: dict[tuple[int, int | None], int] = {}
     joined: dict[int, list[Node]] = {}
     for at, nodes in enumerate(groups):
@@ -361,7 +361,7 @@ def _alongside(
 
 
 def _merged(products: Sequence[Product]) -> list[Product]:
-    """Return products, where those of the same rows and depth are one with more columns."""
+    """Return products in which those of equal rows and depth are one with more columns."""
     found: dict[tuple[int, int, int, str], Product] = {}
     for each in products:
         key = (each.rows, each.depth, each.groups, each.precision)
@@ -385,7 +385,7 @@ def _transposed_for(node: Node) -> Iterator[Node]:
 def _joined(
     groups: Sequence[tuple[Node, ...]], together: Iterable[Collection[Node]]
 ) -> list[tuple[Node, ...]]:
-    """Return groups, where nodes that run together are one, at the position of the last."""
+    """Return groups in which nodes that run together are merged, at the position of the last."""
     place = {id(node): at for at, nodes in enumerate(groups) for node in nodes}
     taken: dict[int, list[Node]] = {}
     homes: list[tuple[int, list[Node]]] = []

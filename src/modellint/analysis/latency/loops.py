@@ -105,7 +105,7 @@ def _kind(node: Node, shape_of: ShapeOf) -> str:
 
 
 def _positions(node: Node, shape_of: ShapeOf) -> float:
-    """Return the positions of a pool's window for each element that counts; 1 for all else."""
+    """Return the positions of a pool's window for each element that counts; 1 for anything else."""
     window = node.get_ints("kernel_shape")
     if node.op_type not in _POOLS or not window:
         return 1.0

@@ -44,7 +44,7 @@ class Coefficients:
     depthwise: float = 0.3
     """Of the vector units' peak: convolutions of one channel each."""
     window: float = 0.0
-    """Positions of a depthwise window that take the time of all else that a result takes."""
+    """Positions of a depthwise window that take as long as the rest of the work for a result."""
     memory: float = 0.8
     """Of the memory's bandwidth."""
     cache: float = 2.5
@@ -135,7 +135,7 @@ class Processor(ABC):
         return known
 
     def _share(self, product: Product, kind: str) -> float:
-        """Return what a product reaches in a kernel of a kind, as a share of one by itself."""
+        """Return the efficiency of a product in a kind of kernel, relative to one on its own."""
         of = self._of
         if kind == "attention":
             return of.attention

@@ -137,7 +137,7 @@ class Machine(Processor):
         return name, rate, target.accelerates(name)
 
     def _fitted_rate(self, precision: str) -> tuple[str, float, bool]:
-        """Return the peak of which the fitted rate is the share that is reached."""
+        """Return the peak that the fitted rate is relative to."""
         of = self._of
         if precision in ("int8", "int4") and of.integer_rate:
             return "int8", of.integer_rate / (of.matrix * of.integer), True

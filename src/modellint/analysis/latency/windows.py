@@ -1,4 +1,4 @@
-"""Weight and groups of a convolution, which each format orders and states in its own way."""
+"""Weight and groups of a convolution, which each format orders and specifies in its own way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Dask cluster. It starts workers again by itself, and tries each task on several of them."""
+"""A Dask cluster. It restarts workers on its own, and tries each task on several of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Core ML: models as single files, and packages, whose weights are in files of their own."""
+"""Core ML: models as single files, and as packages with separate weight files."""
 
 from __future__ import annotations
 

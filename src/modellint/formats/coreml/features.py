@@ -76,7 +76,7 @@ def _dims(message: Message) -> tuple[int, ...]:
 
 
 def _range(message: Message) -> tuple[int, int | None]:
-    """Return bounds; an upper one that is negative, or absent, is none."""
+    """Return bounds; a negative or absent upper bound means none."""
     high = message.integer(2)
     return message.integer(1), high if high > 0 else None
 

@@ -1,4 +1,4 @@
-"""Neural networks: layers whose weights are in the model's file itself, as a graph."""
+"""Neural networks as graphs: layers with their weights in the model file itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DOMAIN = "coreml"
 MOST_DEPTH = 16
 NAME, INPUTS, OUTPUTS, OUTPUT_TENSORS = 1, 2, 3, 5
 FIRST_KIND = 100
-"""Number of the first field that says what kind of layer it is."""
+"""Number of the first field that determines the kind of a layer."""
 _KINDS = """
 100 convolution 120 pooling 130 activation 140 innerProduct 150 embedding 160 batchnorm 165 mvn
 170 l2normalize 175 softmax 180 lrn 190 crop 200 padding 210 upsample 211 resizeBilinear

@@ -111,7 +111,7 @@ class ProgramReader:
         ]
 
     def _value(self, scope: _Scope, described: Message, by: str = "input") -> Value:
-        """Add a value by its name and type; `by` says what produces it."""
+        """Add a value by its name and type, produced by `by`."""
         name = bounded(described.text(1))
         value = scope.wiring.value(name)
         _declare(value, value_type(described.message(2)))

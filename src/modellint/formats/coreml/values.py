@@ -160,7 +160,7 @@ class ValueReader(StoredTensors):
         return [file.path for file in self._files.values() if file.reason is None]
 
     def tensor(self, name: str, value: Message) -> Tensor | None:
-        """Return a value as a tensor; None if it is none, or holds texts."""
+        """Return a value as a tensor; None if it is not one, or holds strings."""
         type = value_type(value.message(TYPE))
         dtype, shape = type.dtype, type.shape
         if type.kind != "tensor" or dtype is None or shape is None:

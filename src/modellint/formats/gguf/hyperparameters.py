@@ -53,7 +53,7 @@ class Hyperparameters:
         return values[index] if index < len(values) else default
 
     def each(self, key: str) -> list[int]:
-        """Return the numbers of an array with one for each layer; empty if it is none."""
+        """Return the numbers of an array with one per layer; empty if it is not such an array."""
         if key not in self._lists:
             array = self.facts.array(self.facts.of_architecture(key))
             values = array.numbers(MOST_LAYERS) if array is not None else []

@@ -1,4 +1,4 @@
-"""Configurations in JSON, of which nothing is certain: not even the types of their values."""
+"""JSON configurations, in which nothing is certain, not even the types of values."""
 
 from __future__ import annotations
 

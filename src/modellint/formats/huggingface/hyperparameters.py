@@ -1,4 +1,4 @@
-"""HyperTable by one name each, with what transformers assumes where the file says nothing."""
+"""Hyperparameters under one name each, with transformers' defaults where the file has none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from modellint.formats.huggingface.config import JsonTable, natural
 
 TABLE = Path(__file__).with_name("architectures.json")
-"""Written by tools/measure_architectures.py, which says where it is from."""
+"""Written by tools/measure_architectures.py, which names the source."""
 NAMES: Mapping[str, tuple[str, ...]] = {
     "hidden_size": ("n_embd", "d_model", "hidden_dim"),
     "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
@@ -55,7 +55,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "mamba_head_dim": ("mamba_d_head", "mamba_headdim"),
     "layer_types": ("layers_block_type", "block_types", "_block_types", "attention_layers"),
 }
-"""Other names of a hyperparameter, which classes and times call differently."""
+"""Other names of a hyperparameter, which vary by class and version."""
 
 
 class HyperTable:
@@ -73,7 +73,7 @@ class HyperTable:
         return bool(self._defaults)
 
     def get(self, name: str) -> object:
-        """Return what the file states, null included, or the default of its type of model."""
+        """Return the file's value, null included, or the default of its model type."""
         for each in (name, *NAMES.get(name, ())):
             if self.config.states(each):
                 return self.config.get(each)
@@ -87,7 +87,7 @@ class HyperTable:
         return natural(self.get(name))
 
     def count(self, name: str) -> int:
-        """Return a number, 0 if there is none."""
+        """Return a number; 0 if missing."""
         return self.number(name) or 0
 
     def of_layer(self, name: str, index: int) -> int | None:
@@ -107,18 +107,18 @@ class HyperTable:
         return value if isinstance(value, list) else []
 
     def stated_items(self, name: str) -> list[Any]:
-        """Return a list that the file states itself."""
+        """Return a list that the file itself contains."""
         each = next((n for n in (name, *NAMES.get(name, ())) if self.config.items(n)), name)
         return self.config.items(each)
 
     def usual_items(self, name: str) -> list[Any]:
-        """Return a list that is the default of its type of model."""
+        """Return a list that is the default of its model type."""
         value = self._defaults.get(name)
         return value if isinstance(value, list) else []
 
 
 def _by_layer(tables: JsonTable) -> dict[int, JsonTable]:
-    """Return what single layers state for themselves, by their numbers."""
+    """Return the settings of individual layers, by layer number."""
     digits = [key for key in tables if key.isascii() and key.isdecimal() and len(key) < 6]
     return {int(key): tables.table(key) for key in digits}
 

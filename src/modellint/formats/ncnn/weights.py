@@ -33,7 +33,7 @@ class WeightRun(NamedTuple):
 
 
 class UnknownWeightsError(Exception):
-    """A layer whose parameters do not say what its weights are."""
+    """A layer whose parameters do not determine its weights."""
 
 
 class LayerParameters:
@@ -155,7 +155,7 @@ def _kernel(given: LayerParameters) -> WeightRuns:
 
 
 def _matrix(rows: int, size: int, window: tuple[int, ...] = ()) -> WeightRun:
-    """Return weights with their outputs ahead of all else, if that is how they divide."""
+    """Return weights with the outputs as the first dim, if they divide that way."""
     inner = rows * product(window)
     if 0 < inner <= size and size % inner == 0:
         return WeightRun("weight", (rows, size // inner, *window), is_tagged=True)
@@ -265,7 +265,7 @@ def _padding(given: LayerParameters) -> WeightRuns:
 
 
 def _product(given: LayerParameters) -> WeightRuns:
-    """A product of two matrices, of which both may be constants of the model."""
+    """A product of two matrices, either of which may be a constant of the model."""
     if any(given(id) for id in (4, 5, 6)):
         yield from _constants_of_product(given)
 

@@ -43,7 +43,7 @@ class SavedSession:
     kernel_hashes: int = 0
     """Kernels that were chosen when it was saved, by hash: formats before version 5."""
     kernel_types: int = 0
-    """Operators of which it says how their types choose a kernel: since version 5."""
+    """Operators for which it says how types select a kernel: since version 5."""
     optimizations: int = 0
     """Optimizations that were found when it was saved, for the runtime to apply on loading."""
 

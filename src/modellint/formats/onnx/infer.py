@@ -139,7 +139,7 @@ class Inferrer:
 
     @cached_property
     def _missing(self) -> frozenset[str]:
-        """Return the domains that are used and not imported, of which onnx infers nothing."""
+        """Return the domains that are used but not imported, for which onnx infers nothing."""
         used = frozenset(node.domain for node in self.model.nodes())
         return used - self._imported - STANDARD_DOMAINS
 

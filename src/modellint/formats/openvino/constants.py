@@ -80,7 +80,7 @@ class WeightsFile(StoredTensors):
         return stored if region.length > SMALL else self.at_hand(stored)
 
     def _read_bits(self, region: Region, shape: tuple[int, ...]) -> Array | None:
-        """Unpack bits, of which OpenVINO stores the highest first."""
+        """Unpack bits, which OpenVINO stores highest first."""
         import numpy as np
 
         try:

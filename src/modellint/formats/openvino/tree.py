@@ -1,4 +1,4 @@
-"""Reading of XML from anywhere: no entities of its own, no other files, and limits on everything.
+"""Reading of untrusted XML: no entities, no other files, and limits on everything.
 
 Entities expand without bound, or name other files.
 """

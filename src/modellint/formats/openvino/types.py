@@ -61,7 +61,7 @@ def require_rank(rank: int) -> None:
 
 
 def integer(text: str | None) -> int:
-    """Parse an integer of 64 bits; raise for all else."""
+    """Parse a 64-bit integer; raise for anything else."""
     try:
         number = int(text or "")
     except ValueError:

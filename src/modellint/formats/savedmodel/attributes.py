@@ -1,4 +1,4 @@
-"""Attributes of nodes: a message each, of which one field says what it is."""
+"""Attributes of nodes: one message each, with a field for its kind."""
 
 from __future__ import annotations
 

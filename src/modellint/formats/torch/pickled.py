@@ -175,7 +175,7 @@ class _Machine:
         self.stack.append(built)
 
     def _listed_pairs(self, arguments: Any) -> Pairs:
-        """Return the pairs that a dictionary is made of, as Python 2 stores ordered ones."""
+        """Return the pairs of an ordered dictionary, as Python 2 stores it."""
         match arguments:
             case ([[_, _], *_] as items,):
                 self._count(len(items))  # each call may name the same list again

@@ -1,4 +1,4 @@
-"""Files of PyTorch before release 1.6: pickles one after the other, then the storages."""
+"""Files of PyTorch before 1.6: consecutive pickles, then the storages."""
 
 from __future__ import annotations
 

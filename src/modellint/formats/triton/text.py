@@ -1,4 +1,4 @@
-"""Protocol Buffers as text, of which `config.pbtxt` is one: tables of repeated fields.
+"""The text format of Protocol Buffers, used by `config.pbtxt`: tables of repeated fields.
 
 Neither types nor field names are checked: the server does that itself, with its own schema.
 """

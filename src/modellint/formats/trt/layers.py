@@ -21,7 +21,7 @@ from modellint.model import DTYPES, DType, Graph, Model, Node, Shape, Use, Value
 name = LAYERS.name
 DOMAIN = "tensorrt"
 UNTOLD = "Layer"
-"""Kind of layers of which only the name is known."""
+"""Kind of layers whose names alone are known."""
 LONGEST = 512 << 20
 
 _BEGINS = re.compile(
@@ -31,7 +31,7 @@ _BEGINS = re.compile(
 _ONNX = "[ONNX Layer: "
 _ONNX_END = re.compile(r"\](?=\x1e|\s*$|\s*\[ONNX)")
 _TYPE_KEYS = ("Format/Datatype", "Datatype", "DataType")
-"""Keys of a tensor's type by release; with its format, or by itself."""
+"""Keys of a tensor's type by release, with or without its format."""
 _TYPES = {
     "fp32": "float32",
     "float": "float32",

@@ -28,7 +28,7 @@ def contexts(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     )
     if model.room is not None:
         longest = f"at most {_tokens(model.longest)} fit" if model.longest else "nothing fits"
-        says += f", of {format_bytes(model.room)} that {model.target} has: {longest}"
+        says += f", of {format_bytes(model.room)} usable on {model.target}: {longest}"
     canvas = Canvas("contexts", "Memory by context", f"{says}.", width)
     canvas.legend(PARTS)
     has_speed = any(each.decode for each in model.contexts)

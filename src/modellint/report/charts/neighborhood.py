@@ -1,4 +1,4 @@
-"""The nodes around a finding, one below the other, as frames list them."""
+"""The nodes around a finding, one below the other, as in frames."""
 
 from __future__ import annotations
 

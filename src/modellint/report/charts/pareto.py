@@ -84,7 +84,7 @@ def _draw_front(
     variants: Sequence[VariantFigures],
     x_of: dict[str, float],
 ) -> None:
-    """Join the variants that are best for their time, from the quickest on."""
+    """Join the variants that are best for their time, starting with the fastest."""
     sign = -1 if trade_offs.better == "lower" else 1
     front: list[tuple[float, float]] = []
     best = float("-inf")

@@ -42,12 +42,12 @@ def roofline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     roof = memory.roofline
     waiting = short(roof.memory_share, "share")
     says = (
-        f"{memory.device or memory.target} in {roof.precision}: at its peak rates, {waiting} of "
-        f"the time waits for memory, at {format_bandwidth(roof.bandwidth)}; above "
+        f"{memory.device or memory.target} in {roof.precision}: at peak rates, {waiting} of the "
+        f"time is spent waiting for memory, at {format_bandwidth(roof.bandwidth)}; above "
         f"{roof.ridge:.3g} operations per byte, arithmetic is the limit."
     )
     if timed(inspection)[1]:
-        says += " Circles are as far below the line as their expected time is above the least."
+        says += " A circle's distance from the line is its expected time relative to the minimum."
     moving = _moving(inspection)
     if moving >= SAID:
         says += f" Layers that only move data are not shown: {short(moving, 'share')} of the time."

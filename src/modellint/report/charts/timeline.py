@@ -54,13 +54,13 @@ def timeline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
 
 def _summary(peak: LayerFacts, fixed: int, memory: Memory | None) -> str:
     most = peak.alive or 0
-    says = f"Activations take most at {peak.name}: {format_bytes(most)}"
+    says = f"Activations peak at {peak.name}: {format_bytes(most)}"
     if memory is None or memory.usable is None:
         return f"{says}."
     share = short((most + fixed) / memory.usable, "share")
     return (
-        f"{says}; with weights and the runtime {format_bytes(most + fixed)}, {share} of the "
-        f"{format_bytes(memory.usable)} that {memory.target} has."
+        f"{says}; with weights and runtime, {format_bytes(most + fixed)}: {share} of the "
+        f"{format_bytes(memory.usable)} usable on {memory.target}."
     )
 
 

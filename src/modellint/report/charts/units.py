@@ -1,4 +1,4 @@
-"""The unit that each part of a model runs on, and what is left to another one."""
+"""The unit that each part of a model runs on, and the nodes left to another one."""
 
 from __future__ import annotations
 

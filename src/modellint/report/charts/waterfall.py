@@ -22,7 +22,7 @@ MOST_NAME = 0.4
 BOUNDS = {
     "compute": ("mostly arithmetic", 1),
     "memory": ("mostly memory", 2),
-    "overhead": ("mostly starting it", 6),
+    "overhead": ("mostly launch overhead", 6),
 }
 """Names and colors of what layers wait for."""
 
@@ -59,7 +59,7 @@ def waterfall(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     )
     canvas = Canvas("time", "Time by layer", says, width)
     legend = [(said, number) for bound, (said, number) in BOUNDS.items() if _has(layers, bound)]
-    canvas.legend([*legend, ("all layers between", 10)])
+    canvas.legend([*legend, ("layers in between", 10)])
     bottom = _draw(canvas, spans, total)
     table = [
         (

@@ -163,7 +163,7 @@ def _cards(told: Difference) -> Iterator[Markup | None]:
         yield card(f"Memory{where}", *_grown(old_memory, new_memory, format_bytes), tone=tone)
         old, new = device.seconds
         if new is not None:
-            yield card("Time of a run, at least", *_grown(old, new, timing))
+            yield card("Minimum time per run", *_grown(old, new, timing))
 
 
 def _grown(old: float | None, new: float, written: Callable[[float], str]) -> tuple[str, Markup]:

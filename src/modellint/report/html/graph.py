@@ -130,7 +130,7 @@ def pinned(drawing: Drawing, findings: Iterable[Finding]) -> dict[int, list[int]
 
 
 def _json(graph: dict[str, Any]) -> str:
-    """Return the graph as JSON: plain numbers and printable texts alone, a hundred thousand."""
+    """Return the graph as JSON: plain numbers and printable texts, up to a hundred thousand."""
     return json.dumps(graph, separators=(",", ":"))
 
 

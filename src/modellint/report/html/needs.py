@@ -91,7 +91,7 @@ def time_card(needs: Memory, time: Time | None) -> Markup | None:
         said = ", ".join(told for _, _, told in parts)
         more = [said, f"confidence: {time.confidence}", least]
         return card(
-            f"Time of a run{on}, expected",
+            f"Expected time per run{on}",
             timing(time.expected),
             quiet(f" {timing(time.low)} to {timing(time.high)}, {time.precision}"),
             bar(said, parts, time.expected),
@@ -105,7 +105,7 @@ def time_card(needs: Memory, time: Time | None) -> Markup | None:
         ("compute-bound", 1 - bound.memory_share, "computing"),
     ]
     return card(
-        f"Time of a run{on}, at least",
+        f"Minimum time per run{on}",
         timing(bound.seconds),
         quiet(f" in {bound.precision}, {waits}"),
         bar(waits, parts, 1.0),

@@ -69,7 +69,7 @@ def _cards(
 ) -> Iterator[Markup | None]:
     before, after = found["old_seconds"], found["new_seconds"]
     if before is not None and after is not None:
-        yield card("Time of a run", timing(after), quiet(f" was {timing(before)}"))
+        yield card("Time per run", timing(after), quiet(f" was {timing(before)}"))
     if found["undisturbed"] is not None:
         least = quiet(" by their least times")
         yield card("Layers together", f"{found['undisturbed']:+.1%}", least)

@@ -99,7 +99,7 @@ class NodeDifference:
 
 @dataclass(frozen=True, slots=True)
 class CountChange:
-    """A number of things of a kind, in each model."""
+    """Number of items of a kind, in each model."""
 
     kind: str
     old: int

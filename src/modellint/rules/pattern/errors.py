@@ -26,7 +26,7 @@ class PatternError(ModellintError):
 
 
 class WorkLimitError(ModellintError):
-    """A rule's expressions take more work on a model than any rule needs."""
+    """A rule's expressions take more work on a model than any rule should need."""
 
 
 def hint(word: str, known: Collection[str]) -> str:

@@ -93,7 +93,7 @@ class Scope:
         self.items: dict[str, object] = {}
         """Variables of comprehensions."""
         self.consuming_nodes: dict[int, dict[int, Node]] = {}
-        """Nodes that take from a value, by identity, once they were asked for."""
+        """Consumers of a value, by identity, cached."""
 
 
 class Symbol(str):

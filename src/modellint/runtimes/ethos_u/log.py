@@ -1,4 +1,4 @@
-"""Parsing of what Vela prints: the operators that it leaves to the CPU, and why."""
+"""Parsing of Vela's output: the operators that it leaves to the CPU, and why."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def refusals(log: str) -> list[LeftOperator]:
 
 
 def failure(text: str) -> str:
-    """Return the reason why Vela compiles nothing, from its error."""
+    """Return the reason why Vela cannot compile, from its error."""
     invalid = _INVALID.search(text)
     if invalid is not None:
         return f"{invalid['op']} '{invalid['output']}': {invalid['reason'].strip()}"

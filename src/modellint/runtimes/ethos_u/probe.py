@@ -1,4 +1,4 @@
-"""In the child process: compiles a TFLite file with Vela, for an Ethos-U NPU that is not there."""
+"""In the child process: compiles a TFLite file with Vela for an Ethos-U NPU, without the NPU."""
 
 from __future__ import annotations
 

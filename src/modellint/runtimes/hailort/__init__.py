@@ -1,4 +1,4 @@
-"""HailoRT: what its compiler takes is confidential; that it quantizes is not."""
+"""HailoRT, whose compiler's supported operators are confidential; it is known to quantize."""
 
 from modellint.runtimes.runtime import Runtime
 

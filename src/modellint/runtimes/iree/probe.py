@@ -56,7 +56,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
 def tell_compiled(
     request: Mapping[str, Any], tell: Tell, devices: Mapping[str, Sequence[str]]
 ) -> None:
-    """Tell whether a model is imported, and then compiled for each of some devices."""
+    """Tell whether a model can be imported, and compiled for each of some devices."""
     version = metadata.version("iree-base-compiler")
     said: dict[str, Any] = {"version": version, "level": request["level"]}
     started = time.perf_counter()

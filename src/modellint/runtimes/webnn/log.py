@@ -1,4 +1,4 @@
-"""Parsing of the log of ONNX Runtime Web's WebNN provider: what it takes, and why not the rest."""
+"""Parsing of the log of ONNX Runtime Web's WebNN provider: nodes taken, nodes left, and why."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class WebPlacement:
     nodes: tuple[WebNode, ...]
     parts: int
     copied: tuple[str, ...] = ()
-    """Values that are copied from one unit to the other, if not whole parts are handed over."""
+    """Values that are copied between units, unless whole parts are handed over."""
 
     @property
     def left(self) -> tuple[WebNode, ...]:

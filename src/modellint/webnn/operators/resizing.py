@@ -1,4 +1,4 @@
-"""Resizing: by WebNN's operator where it does the same, else by products with weights."""
+"""Resizing: with WebNN's operator where it is equivalent, else with matrix products."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ _ROUNDINGS: dict[str, Callable[[float], int]] = {
 
 
 def _source(at: str, place: int, size: int, wanted: int, scale: float) -> float:
-    """Return where an element of the result lies in the input."""
+    """Return the position in the input of an element of the result."""
     if at == "asymmetric":
         return place / scale
     if at == "align_corners":

@@ -54,7 +54,7 @@ class EditedGraph:
         return [each for each in self._by_name[number].get(name, ()) if not each.is_dropped]
 
     def infos(self, name: str) -> Iterator[tuple[int, Field]]:
-        """Iterate over what states the type of a value: as an input, an output or inside."""
+        """Iterate over the declarations of a value's type: as an input, an output or inside."""
         numbers = self.numbers
         fields = [numbers.value_info]
         fields += [] if self.is_function else [numbers.input, numbers.output]

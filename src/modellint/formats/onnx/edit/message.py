@@ -1,4 +1,4 @@
-"""A protobuf message that can be changed field by field; all else keeps its bytes and order."""
+"""A protobuf message that can be changed field by field; the rest keeps its bytes and order."""
 
 from __future__ import annotations
 

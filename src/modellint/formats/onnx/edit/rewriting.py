@@ -28,7 +28,7 @@ from modellint.model.edits import EditError, Rewrite
 
 
 def rewritten(path: Path, edit: Rewrite, file: FileIO) -> list[Piece]:
-    """Return the file that an edit makes of it, with the payloads in their places again."""
+    """Return the edited file, with the payloads back in place."""
     stripped, payloads = strip_file(path)
     proto = parse(stripped)
     if isinstance(proto, MalformedError):

@@ -1,4 +1,4 @@
-"""Reductions, and what orders the elements of an axis."""
+"""Reductions, and operators that sort the elements of an axis."""
 
 from __future__ import annotations
 
