@@ -87,11 +87,34 @@ def slice_of_dims(step: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def sliced(text: str) -> bytes:
+    """Slice what a graph makes."""
+    bounds = "at = Constant <value_ints = [0]> () to = Constant <value_ints = [1]> ()"
+    header = '<ir_version: 8, opset_import: ["" : 17]>'
+    model = onnx.parser.parse_model(f"{header} main {text} {bounds} z = Slice (y, at, to) }}")
+    return bytes(model.SerializeToString())
+
+
+WINDOW = "(float[1,3,5,5] x, float[3,3,7,7] w) => (z) { y = Conv <kernel_shape = [7,7]> (x, w)"
+STEPS = """(float[1,3,224,224] x) => (z) {
+    u = MaxPool <kernel_shape = [200,200]> (x) v = Relu (u) y = MaxPool <kernel_shape = [30,30]> (v)
+"""
+CUT = """(float[1,3,1,1] x, float[3,3,2,2] w) => (z) {
+    y = ConvTranspose <kernel_shape = [2,2], pads = [3,3,3,3]> (x, w)
+"""
+DIFFERENCE = """(float[2] x) => (z) {
+    m = Shape (x) n = Constant <value_ints = [5]> () d = Sub (m, n)
+    one = Constant <value_ints = [1]> () y = Expand (one, d)
+"""
 DEADLY: dict[str, Callable[[], bytes]] = {
     "a slice of a negative dim": lambda: slice_of(-1, 3),
     "a slice of the smallest dim": lambda: slice_of(-(1 << 63), 3),
     "a slice of dims by the longest step": lambda: slice_of_dims((1 << 63) - 1),
     "a slice of dims by steps of 32 bits": lambda: slice_of_dims(1 << 31),
+    "a window larger than its input": lambda: sliced(WINDOW),
+    "a window larger than what another leaves": lambda: sliced(STEPS),
+    "more cut off than there is": lambda: sliced(CUT),
+    "a difference as size": lambda: sliced(DIFFERENCE),
     "RegexFullMatch": lambda: untyped("RegexFullMatch", pattern="a"),
     "LabelEncoder-1": lambda: untyped("LabelEncoder", "ai.onnx.ml", 1),
     "LabelEncoder-4": lambda: untyped("LabelEncoder", "ai.onnx.ml", 4, keys_strings=["a"]),
@@ -185,6 +208,18 @@ def test_negative_dims_inside(where: str) -> None:
         inner.functions.append(function)
     model = opened(inner.SerializeToString())
     model.infer()
+    assert not model.died
+
+
+def test_windows_are_asked_about_apart_only_where_they_may_be_too_large() -> None:
+    proto = onnx.ModelProto.FromString(sliced(WINDOW.replace("5,5", "224,n")))
+    danger = danger_in(proto)
+    assert not danger.is_apart({})
+    assert not danger.is_apart({"x": (8, 3, 7, 7)})
+    assert danger.is_apart({"x": (1, 3, 224, 6)})
+    model = opened(proto.SerializeToString())
+    assert model.infer_types is not None
+    assert model.infer_types({"x": (1, 3, 4, 4)}).types is not None
     assert not model.died
 
 

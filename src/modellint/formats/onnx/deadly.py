@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from modellint.base.expressions import late
 from modellint.base.records import dataclass
 from modellint.formats.onnx.names import named_graphs
-from modellint.model import HIGHEST_RANK, AttributeRef, Model, Node, small_integers
+from modellint.formats.onnx.windows import Least, least_sizes
+from modellint.model import HIGHEST_RANK, AttributeRef, Model, Node, Shape, small_integers
 from modellint.native import messages
 from modellint.operators import Trait, names
 
@@ -58,12 +59,18 @@ class Danger:
     """True if it may still die, so that it has to run in another process."""
     negative_dims: bool = False
     """True if there are dims to be cleared."""
+    least: tuple[Least, ...] = ()
+    """Sizes of inputs from which on no result has negative dims."""
+
+    def is_apart(self, inputs: Mapping[str, Shape]) -> bool:
+        """Return True if another process has to be asked about such inputs."""
+        return self.apart or not all(each.holds(inputs) for each in self.least)
 
     def after_death(self) -> Danger | None:
         """Return how to ask again, about no operator that ever killed; None if it was so asked."""
         if self.deadly >= _measured():
             return None
-        return Danger(_measured(), self.apart, self.negative_dims)
+        return Danger(_measured(), self.apart, self.negative_dims, self.least)
 
     def cleaned(self, serialized: bytes) -> bytes:
         """Return a model without what inference is known to die of."""
@@ -90,13 +97,17 @@ def danger_of(model: Model, proto: ModelProto, serialized: bytes) -> Danger:
             apart |= Fate.UNSURE in fates
             by_negative_dims |= op in _BY_NEGATIVE_DIMS
     dims: Sequence[int] = ()
+    least: tuple[Least, ...] | None = ()
     if _LONG_NUMBER in serialized.translate(_CONTINUED):  # which is rare
         dims = [dim.dim_value for dim in _dims(proto, nested=len(graphs) > 1)]
     if by_negative_dims:
         # Absurd numbers give their results negative dims.
         sources = model.nodes(*names(Trait.STRETCHED), functions=True)
         apart |= max(dims, default=0) > _HUGE_DIM or any(map(_may_make_negative_dims, sources))
-    return Danger(frozenset(deadly), apart, min(dims, default=0) < 0)
+        apart = apart or any(map(_may_take_away, model.nodes(*_SIZED, functions=True)))
+        least = () if apart else least_sizes(model)
+    negative_dims = min(dims, default=0) < 0
+    return Danger(frozenset(deadly), apart or least is None, negative_dims, least or ())
 
 
 def _is_broken(model: Model) -> bool:
@@ -201,19 +212,41 @@ _CONDITIONS: Mapping[str, Callable[[Node], Fate]] = {
     "Reshape": _if_few_sizes(1),
 }
 _BY_NEGATIVE_DIMS = frozenset({"GatherND", "Slice"})
+_SIZED = names(Trait.BROADCAST)
+_OF_LISTS = frozenset(names(Trait.PROPAGATED))
+_ARITHMETIC = _OF_LISTS & {*names(Trait.ARITHMETIC)}
+_TAKES_AWAY = _ARITHMETIC - {*names(Trait.COMMUTATIVE)}
 
 
 def _may_make_negative_dims(node: Node) -> bool:
     return any(not 0 <= number < _HUGE for number in _numbers(node))
 
 
-def _numbers(node: Node) -> Iterator[float]:
+def _may_take_away(node: Node) -> bool:
+    """Return True if what a node gives its result as dims may be a difference below zero."""
+    seen: set[int] = set()
+    waiting = [*node.inputs[1:]]
+    while waiting:
+        value = waiting.pop()
+        maker = value.producer if value is not None and value.tensor is None else None
+        if maker is None or maker.op_type not in _OF_LISTS or id(maker) in seen:
+            continue
+        seen.add(id(maker))
+        if len(seen) > _FAR or maker.op_type in _TAKES_AWAY:
+            return True
+        if maker.op_type in _ARITHMETIC and any(number < 0 for number in _numbers(maker, 0)):
+            return True
+        waiting += maker.inputs
+    return False
+
+
+def _numbers(node: Node, first: int = 1) -> Iterator[float]:
     for attribute in node.attributes.values():
         if isinstance(attribute, int):
             yield attribute
         elif isinstance(attribute, tuple):
             yield from (each for each in attribute if isinstance(each, int | float))
-    for value in node.inputs[1:]:
+    for value in node.inputs[first:]:
         if value is not None and value.tensor is not None:
             yield from value.tensor.plain() or ()
 

@@ -111,7 +111,7 @@ class Inferrer:
             serialized += self._added_imports
         try:
             propagates = self._can_propagate(serialized, inputs)
-            inferred = self._infer(serialized, strict=strict, propagates=propagates)
+            inferred = self._infer(serialized, inputs, strict=strict, propagates=propagates)
         except DiedError as death:
             self.model.died = str(death)
             return Inference({}, self.model.died)
@@ -157,11 +157,13 @@ class Inferrer:
     def _joins_short_lists(self) -> bool:
         return _joins_short_lists(self.model)
 
-    def _infer(self, serialized: bytes, *, strict: bool, propagates: bool) -> ModelProto:
+    def _infer(
+        self, serialized: bytes, inputs: Mapping[str, Shape], *, strict: bool, propagates: bool
+    ) -> ModelProto:
         """Ask onnx about nothing that it is known not to survive, and in doubt another process."""
         if self._danger is None:
             self._danger = danger_of(self.model, self.proto, self._serialized())
-        infer = infer_shapes_apart if self._danger.apart else infer_shapes
+        infer = infer_shapes_apart if self._danger.is_apart(inputs) else infer_shapes
         cleaned = self._danger.cleaned(self._in_order(serialized))
         try:
             answer = infer(cleaned, strict=strict, propagates=propagates)
@@ -169,7 +171,7 @@ class Inferrer:
             self._danger = self._danger.after_death()
             if self._danger is None:
                 raise
-            return self._infer(serialized, strict=strict, propagates=propagates)
+            return self._infer(serialized, inputs, strict=strict, propagates=propagates)
         inferred: ModelProto = messages().ModelProto.FromString(answer)
         return inferred
 
@@ -203,7 +205,7 @@ class Inferrer:
         if longest <= MOST_LISTED or self._keeps_lists_short(inputs):
             return True
         if serialized not in self._propagates:
-            graph = self._infer(serialized, strict=False, propagates=False).graph
+            graph = self._infer(serialized, inputs, strict=False, propagates=False).graph
             infos = (*graph.input, *graph.value_info, *graph.output)
             shapes = (type_of(info.type).shape for info in infos)
             stored = (tensor.shape for tensor in self.model.tensors)
