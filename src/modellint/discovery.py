@@ -64,7 +64,7 @@ class Found:
 
     @property
     def is_remote(self) -> bool:
-        """True if what is read of it is fetched from elsewhere."""
+        """True if its content is fetched from elsewhere."""
         return is_stand_in(self.path) and is_address(self.shown)
 
 

@@ -54,7 +54,7 @@ _TEXTS: Mapping[str, Any] = {
 
 
 def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
-    """Lint a file. Returns whatever its content."""
+    """Lint a file. Returns for any content."""
     with no_garbage_collection(), warnings.catch_warnings():
         # Rules look for infinities and NaNs in models; numpy's warnings add nothing.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -319,7 +319,7 @@ class _Listing:
 
 
 def _severity(rule: Rule, hit: Hit, loadings: Sequence[Loading]) -> Severity | None:
-    """Return what a problem of the file is where a runtime loads it after all, or never does."""
+    """Return the severity of a file problem, adjusted if runtimes load the file anyway or never."""
     if any(hit.variant in each.refuses for each in loadings):
         return Severity.ERROR
     if all(rule.problem in each.tolerates for each in loadings):

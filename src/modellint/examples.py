@@ -156,7 +156,7 @@ def write_files(example: Example, folder: Path) -> Path:
 
 
 def _bytes_of(name: str, content: str) -> bytes:
-    """Return what the text stands for: bytes after ``hex:``, a file after its format's name."""
+    """Return the bytes that the text represents: after ``hex:``, or after a format's name."""
     kind, _, text = content.partition(":")
     notations = {each.name: each.encode for each in formats() if each.notation}
     encode = bytes.fromhex if kind == "hex" else notations.get(kind)

@@ -41,7 +41,7 @@ class Question:
     """
 
     def applies_to(self, capabilities: frozenset[Capability], dialect: str) -> bool:
-        """False if the rule reads what a model does not have, or is about other files."""
+        """False if the rule reads something that the model lacks, or is about other files."""
         return self.rule.problem is not None or (
             self.reads <= capabilities and self.rule.is_about(dialect)
         )
@@ -92,7 +92,7 @@ class Questions:
                 self._learn(place, question)
 
     def _learn(self, place: int, question: Question) -> None:
-        """Ask a question from now on only about models with what it was found to need."""
+        """From now on, ask a question only about models with the features that it needs."""
         self._learned.add(place)
         for need in _stated_needs(question):
             self._by_need[need].remove(place)

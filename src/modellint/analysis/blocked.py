@@ -18,7 +18,7 @@ _VIEWS_AND_SHAPES = having(Trait.READS_SHAPE)
 _ALIGNED = 4
 """Channels whose multiples are filled up to whole blocks."""
 _IMAGES = 4
-"""Dims of what is computed in blocks."""
+"""Dims of tensors that are computed in blocks."""
 
 _SEVERAL = having(Trait.ARITHMETIC, Trait.CONCATENATES)
 

@@ -281,7 +281,7 @@ def _source_of_skip(skip: Value) -> Value:
 
 
 def _has_others(value: Value, user: Node) -> bool:
-    """Return True if other nodes than one read a value, without which no second path starts."""
+    """Return True if nodes other than one read a value, as where a second path starts."""
     return any(use.node is not user for use in value.consumers)
 
 

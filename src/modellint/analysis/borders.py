@@ -1,4 +1,4 @@
-"""Pads that repeat or mirror what they pad, as rows that Slices could take from their input."""
+"""Pads that repeat or mirror their input, as rows that Slices could take from it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def borders(pad: Node) -> tuple[Border, ...] | None:
 
 
 def _pads(pad: Node) -> list[int]:
-    """Return what is added before all axes, then after all axes; nothing if it is unknown."""
+    """Return the padding before all axes, then after all axes; empty if unknown."""
     source = pad.input(0)
     if pad.input(3) is not None or source is None or source.shape is None:
         return []

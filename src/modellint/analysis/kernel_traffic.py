@@ -50,11 +50,11 @@ class KernelTraffic:
         return self._bytes.get(node, 0)
 
     def is_counted(self, node: Node) -> bool:
-        """Return False for views, and for what the kernels do that read the result."""
+        """Return False for views, and for work done by the kernels that read the result."""
         return node in self._bytes
 
     def _running(self) -> Iterator[Node]:
-        """Iterate over nodes that move bytes, and note what is stored for the results of others."""
+        """Iterate over nodes that move bytes, and record those stored for the results of others."""
         for node in self._graph.ordered:
             if self._folding.is_folded(node):
                 continue
@@ -82,7 +82,7 @@ class KernelTraffic:
         return self._stored_as.get(value, value)
 
     def _needs(self, node: Node) -> list[Value]:
-        """Return what a node reads from other kernels, each once."""
+        """Return the values that a node reads from other kernels, each once."""
         if node.op_type in _READS_NO_ELEMENTS:
             return []
         kernel_of = self._kernel_of
@@ -97,7 +97,7 @@ class KernelTraffic:
         return list(found)
 
     def _note_written(self, node: Node, needs: list[Value]) -> None:
-        """Note what is written for a node, and what the caller or subgraphs read of its results."""
+        """Record what is written for a node, and which results the caller or subgraphs read."""
         if node.op_type not in _QUANTIZE:
             self._written.update(needs)
         self._written.update(

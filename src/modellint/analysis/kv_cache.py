@@ -232,7 +232,7 @@ def _follow(past: Value) -> CachePair | None:
 
 
 def _carried_by(node: Node, index: int) -> Value | None:
-    """Return the output in which an op gives back its input at `index`."""
+    """Return the output that returns an op's input at `index`."""
     roles = of(node).inputs
     _, carries, output = (roles[index] if index < len(roles) else "").partition(">")
     return node.output(int(output)) if carries else None

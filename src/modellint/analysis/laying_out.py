@@ -149,7 +149,7 @@ class _LayoutBuilder:
 
 
 def _joined_into(graph: Graph, folding: Folding) -> dict[int, Value]:
-    """Return the Concat output into which each of its inputs can be written directly.
+    """Return the Concat output that each of its inputs can be written into directly.
 
     Concats are visited last to first, so that the output of a Concat of Concats is known.
     """
@@ -179,7 +179,7 @@ def viewed_value(node: Node) -> Value | None:
 
 
 def _pads_a_convolution(node: Node) -> bool:
-    """Return True for zeros around what only a convolution reads, which adds them itself."""
+    """Return True for a zero Pad that only a convolution reads, which can pad itself."""
     result = node.output(0) if node.op_type == "Pad" else None
     reader = result.sole_consumer if result is not None else None
     return reader is not None and reader.op_type == "Conv" and node.get_str("mode") in _ZEROS

@@ -83,7 +83,7 @@ def _differs(node: Node, how: str) -> bool:
 
 
 def channels_first(node: Node, dims: tuple[_Dim, ...]) -> tuple[_Dim, ...]:
-    """Return what an operator has for each dim of its data in an order with channels first."""
+    """Return an operator's figures for each dim of its data, reordered to channels first."""
     return _first(dims) if is_channels_last(node) and len(dims) > 1 else dims
 
 
@@ -104,7 +104,7 @@ def are_same_axes(
 
 
 def _orders(rank: int, may_turn: bool) -> Iterator[tuple[int, ...]]:
-    """Iterate over orders in which one layout has the dims of the other."""
+    """Iterate over permutations of one layout's dims to the other's."""
     plain = tuple(range(rank))
     yield plain
     if may_turn and rank > 2:

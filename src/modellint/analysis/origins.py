@@ -45,7 +45,7 @@ class Origins:
         return self._origins.get(value, Origin.DATA)
 
     def _call(self, node: Node, body: Graph) -> None:
-        """Give the inputs of a function the origins of what a call passes, at least."""
+        """Add the origins of a call's arguments to the inputs of the function."""
         visits = self._visits.get(body, 0)
         if visits > MOST_VISITS:
             return

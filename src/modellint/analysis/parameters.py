@@ -126,7 +126,7 @@ def _stored(model: Model) -> int:
 
 
 def learned(tensor: Tensor, bits: int | None) -> int:
-    """Return the parameters in a tensor: packed ones count as what they stand for, scales none."""
+    """Return the parameters in a tensor: packed ones are unpacked, scales do not count."""
     is_learned, is_packed = _role(without_numbers(tensor.name))
     if not is_learned:
         return 0

@@ -30,7 +30,7 @@ _TABLES: Remembered[tuple[_PositionTable, ...]] = Remembered()
 
 
 def positions_suffice(model: Model, types: DeployedTypes, cached: int) -> bool:
-    """Return False if a table is known to be shorter than the sequence with what is cached."""
+    """Return False if a table is known to be shorter than the sequence including the cache."""
     tables = model.memo.get(_TABLES, None, lambda: tuple(_tables(model)))
     return all(_suffices(table, types, cached) for table in tables)
 
@@ -79,7 +79,7 @@ def _of_gather(node: Node) -> Iterator[_PositionTable]:
 
 
 def _source(value: Value) -> Value:
-    """Return what a value is a view of."""
+    """Return the value that a value is a view of."""
     for _ in range(REACH):
         node = value.producer
         source = node.input(0) if node is not None and node.op_type in _MOVES else None

@@ -46,7 +46,7 @@ class Task:
     inside: int = 0
     """Bytes needed only while it runs: the peak of its subgraphs, or workspace."""
     copied: int = 0
-    """Bytes of what it reads that are copied into another layout first."""
+    """Bytes that it reads after they are copied into another layout."""
 
 
 class Layout:
@@ -205,7 +205,7 @@ def _forget(known: dict[int, tuple[int, int]], tasks: Iterable[int]) -> None:
 def profile(
     program: Program, order: Sequence[Task], *, in_place: bool = True, recycles: bool = False
 ) -> Profile:
-    """Simulate the tasks in order, and record what is alive at each step.
+    """Simulate the tasks in order, and record the live buffers at each step.
 
     With `recycles`, memory is kept for the next tensor of the same shape rather than freed.
     """

@@ -213,7 +213,7 @@ def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:
 
 
 def _multiplies_integers(model: Model) -> bool:
-    """Return True if a graph has an op without which no product is quantized."""
+    """Return True if a graph has any op that quantized products require."""
     return any(not _QUANTIZED.isdisjoint(graph.by_op) for graph in model.graphs(functions=True))
 
 

@@ -1,4 +1,4 @@
-"""The shape of a result from the shapes of what goes in, for the usual operators of any network.
+"""The shape of a result from the shapes of the inputs, for the common operators of networks.
 
 ONNX's inference knows all operators, but it stops at a shape that the graph computes. These carry
 sizes on from there, so that the shapes that are computed further down are found in the same pass.
@@ -27,7 +27,7 @@ def is_plausible(sizes: Sizes) -> bool:
 
 
 def formula_of(node: Node) -> ShapeFormula | None:
-    """The formula for a node's first output; None for what has none."""
+    """The formula for a node's first output; None without one."""
     if node.domain not in ("", "ai.onnx"):
         return None
     return _FORMULAS.get(node.op_type)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Texts = str | Iterable[str]
 
 ELSEWHERE = frozenset({"output"})
-"""Settings that are not arguments: the program decides what is written."""
+"""Settings that are not arguments, since the program decides what is written."""
 
 
 class GivenSettings(TypedDict, total=False):

@@ -76,7 +76,7 @@ def asked(
     layers: Path | None = None,
     draft: Path | None = None,
 ) -> Asked:
-    """Return what a configuration asks of an inspection."""
+    """Return a configuration's settings for an inspection."""
     from modellint.inspector import Asked, layers_in
     from modellint.planning.deployments import deployments
     from modellint.rules.registry import load_rules

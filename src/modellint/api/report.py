@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from modellint.results.fixed import FileFixes
 
 FRAMES = ("pandas", "polars")
-"""Libraries of data frames, in the order in which they are looked for."""
+"""Data frame libraries, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)

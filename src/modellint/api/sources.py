@@ -18,7 +18,7 @@ from modellint.config.load import CommandLine, Configs
 LARGEST_MESSAGE = 2 << 30
 """Bytes that protobuf refuses to serialize."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - the folders made there are private
-"""The folder in which Linux keeps files in memory."""
+"""The folder for files in memory on Linux."""
 ROOM = 2
 """Copies that must fit there: of the model, and of what becomes of it."""
 NAME = "<memory>"

@@ -1,4 +1,4 @@
-"""`modellint.linting`: lints what a piece of code writes."""
+"""`modellint.linting`: lints the models that a piece of code writes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class _WrittenFiles:
         self._opened[os.path.abspath(path)] = None  # noqa: PTH100 - in a hook, so as little as possible
 
     def models(self) -> list[Path]:
-        """Return the models that were written, without those that are gone again."""
+        """Return the models that were written and still exist."""
         from modellint.formats.registry import first_part, is_model
 
         changed = [path for path, state in self._states() if self._before.get(path) != state]

@@ -58,7 +58,7 @@ def receive(pipe: BinaryIO) -> Any:
 
 
 def end(process: subprocess.Popen[bytes]) -> str:
-    """Kill a process if it lives; return what it died of."""
+    """Kill a process if it is alive; return its cause of death."""
     process.kill()
     status = process.wait()
     for pipe in (process.stdin, process.stdout):

@@ -1,4 +1,4 @@
-"""Names of files that are being written, and whether their writers are gone."""
+"""Names of files that are being written, and whether their writers still run."""
 
 from __future__ import annotations
 

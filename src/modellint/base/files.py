@@ -71,7 +71,7 @@ def regular_size(path: Path) -> int | None:
 
 
 def names_in(folder: str | Path) -> frozenset[str]:
-    """Return the names in a folder, listed once for all who ask while it stays as it is."""
+    """Return the names in a folder, which is listed once as long as it does not change."""
     return _listed(folder, os.stat(folder or ".").st_mtime_ns)  # noqa: PTH116 - asked of every model
 
 
@@ -98,13 +98,13 @@ def read_regular(path: Path, most: int, *, private: bool = False) -> bytes:
 
 
 def read_text(path: Path, most: int = MOST_TEXT, *, errors: str = "strict") -> str:
-    """Return the text of a regular file, with newlines as they are in text mode."""
+    """Return the text of a regular file, with newlines translated as in text mode."""
     text = read_regular(path, most).decode("utf-8-sig", errors)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def kind_of(mode: int) -> str:
-    """Return what a file is that is not a regular one."""
+    """Return the kind of a file that is not a regular one."""
     return next((kind for test, kind in _KINDS if test(mode)), "not a regular file")
 
 

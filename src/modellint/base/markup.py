@@ -17,7 +17,7 @@ def marked(text: object) -> str:
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table, without rows beyond what a person reads, but with their number."""
+    """Return a table, cut after as many rows as people read, with the number of the rest."""
     listed = list(rows)
     header = "".join(f"<th>{marked(name)}</th>" for name in head)
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in listed[:MOST_ROWS])

@@ -14,7 +14,7 @@ NEVER_WALKED = frozenset(
     .ruff_cache .eggs site-packages
     """.split()
 )
-"""Folders of tools: they contain no models of the user's, and what is written there may be run."""
+"""Folders of tools: they contain no user models, and files written there may be executed."""
 
 ADDRESS = late(r"[A-Za-z][A-Za-z0-9+.-]*://")
 """The beginning of an address of a file elsewhere."""

@@ -138,7 +138,7 @@ def _written_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., 
 
 
 def _open_twin(made: _Class) -> _Class:
-    """Return a class with the same layout that allows assignments, whatever its bases refuse."""
+    """Return a class with the same layout that allows assignments even if its bases do not."""
     bases = getattr(made, "__orig_bases__", made.__bases__)  # which Generic asks for
     members = {"__slots__": made.__slots__, "__setattr__": object.__setattr__}
     return type(made.__name__, made.__bases__, {**members, "__orig_bases__": bases})

@@ -25,7 +25,7 @@ class Fetched:
     requests: int = 0
     nbytes: int = 0
     trouble: str = ""
-    """Reason why the model could not be read as it is; empty if it could."""
+    """Reason why the model could not be read in place; empty if it could."""
 
     def __add__(self, other: Fetched) -> Fetched:
         return Fetched(

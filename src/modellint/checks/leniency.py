@@ -44,7 +44,7 @@ def is_overlooked(contradiction: Contradiction, runtime: str) -> bool:
 
 
 def refused_by_tensorrt(node: Node, found: Sequence[Mistake]) -> list[Mistake]:
-    """Return the mistakes for which the parser refuses a node."""
+    """Return the mistakes that make the parser reject a node."""
     return [each for each in found if not told_as_form(node, each) and _is_refused(node, each)]
 
 

@@ -140,7 +140,7 @@ def quantized_ends(context: Context) -> Iterator[Hit]:
 
 
 def scheme_dequantized(context: Context) -> Iterator[Hit]:
-    """Schemes of weights for which a device has no units."""
+    """Weight schemes that a device has no units for."""
     needs, target = context.analysis(language_needs), context.deployment.target
     if needs is None or target is None:
         return

@@ -1,4 +1,4 @@
-"""Files of ncnn: what its loader does not know."""
+"""ncnn files: layers that its loader does not know."""
 
 from __future__ import annotations
 

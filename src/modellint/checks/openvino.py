@@ -1,4 +1,4 @@
-"""OpenVINO models: what its runtime refuses, and what its plugins compute otherwise than meant."""
+"""OpenVINO models: forms that the runtime rejects, or that plugins compute differently."""
 
 from __future__ import annotations
 

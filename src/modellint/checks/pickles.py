@@ -1,4 +1,4 @@
-"""Files of PyTorch: what loading them would run, and what they store besides weights."""
+"""PyTorch files: code that loading them would run, and data other than weights."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _pickled(context: Context) -> TorchFacts | None:
 
 
 def storage_mostly_unused(context: Context) -> Iterator[Hit]:
-    """Tensors that are small parts of what the file stores for them."""
+    """Tensors that use only a small part of their storage."""
     facts = torch_facts(context.model)
     least: int = context.options["min-bytes"]
     found = [each for each in facts.storages if each.size - each.used >= least] if facts else []
@@ -126,7 +126,7 @@ def old_container(context: Context) -> Iterator[Hit]:
 
 
 def training_state(context: Context) -> Iterator[Hit]:
-    """Checkpoints that carry what only training needs."""
+    """Checkpoints with data that only training needs."""
     facts = _pickled(context)
     key = next((key for key in facts.keys if key in _TRAINING), None) if facts else None
     if key is None:

@@ -47,7 +47,7 @@ def nothing_accelerated(context: Context) -> Iterator[Hit]:
 
 
 def refused_whole(context: Context) -> Iterator[Hit]:
-    """Nodes that a runtime neither takes nor leaves to another unit, so that nothing runs."""
+    """Nodes that a runtime neither runs nor leaves to another unit, so the model does not run."""
     found = _placement(context)
     if found is not None:
         yield from folded(_refused(found))
@@ -268,7 +268,7 @@ def _reported_here(context: Context) -> UnitPlacement | None:
 
 
 def shared_out(context: Context) -> UnitPlacement | None:
-    """Return the placement if another unit runs what the accelerator leaves."""
+    """Return the placement if another unit runs the nodes that the accelerator leaves."""
     found = _placement(context)
     if found is None or not found.fallback:
         return None

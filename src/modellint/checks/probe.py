@@ -135,7 +135,7 @@ def build_failed(context: Context) -> Iterator[Hit]:
 
 
 def profile_missing(context: Context) -> Iterator[Hit]:
-    """Dynamic inputs without a range, so that nothing was built."""
+    """Dynamic inputs without a range, for which no engine was built."""
     outcome = _answer(context)
     missing = outcome.of("profile-missing") if outcome else []
     if outcome is None or outcome.status != "accepted" or not missing:
@@ -253,7 +253,7 @@ def split_between_providers(context: Context) -> Iterator[Hit]:
 
 
 def provider_failed(context: Context) -> Iterator[Hit]:
-    """The provider is installed but failed to start, so that everything runs on the CPU."""
+    """A provider that is installed but failed to start, so everything runs on the CPU."""
     for outcome, remark in _remarks(context, "provider-failed"):
         yield Hit(None, {**_facts(context, outcome, remark), "provider": remark.value})
 

@@ -53,7 +53,7 @@ def known_defect(context: Context) -> Iterator[Hit]:
 
 
 def refused_for_defects(context: Context) -> set[Node]:
-    """Return the nodes that are reported as defects for which the runtime refuses the model."""
+    """Return the nodes whose reported defects make the runtime reject the model."""
     hits = (hit for hit in known_defect(context) if hit.severity is Severity.ERROR)
     return {hit.place for hit in hits if isinstance(hit.place, Node)}
 

@@ -234,7 +234,7 @@ def target_cannot_run(context: Context) -> Iterator[Hit]:
 
 
 def slow_type(context: Context) -> Iterator[Hit]:
-    """Layers quantized to a type in which the target computes more slowly than in 16 bits."""
+    """Layers quantized to a type that is slower on the target than 16 bits."""
     target = context.deployment.target
     if target is None:
         return

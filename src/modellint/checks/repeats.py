@@ -1,4 +1,4 @@
-"""One hit for what a model does at several places for one reason."""
+"""One hit for several places of a model with one cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModels: what running them does besides computing, and what loading needs."""
+"""TensorFlow's SavedModels: side effects of running them, and requirements for loading."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def _disagree(one: Shape, other: Shape) -> bool:
 
 
 def _runs_through(condition: Value) -> bool:
-    """Return True if a loop's condition stays true, so that only the trip count ends it."""
+    """Return True if a loop's condition stays true and only the trip count ends it."""
     for _ in range(LONGEST):
         producer = condition.producer
         source = producer.input(0) if producer is not None else None

@@ -183,7 +183,7 @@ def _refused_forms(context: Context) -> Iterator[Hit]:
 def _restrictions(
     runtime: str, builder: str, version: str | None
 ) -> Mapping[str, list[Mapping[str, Any]]]:
-    """Return what the runtime refuses, and the one whose parser it shares."""
+    """Return the forms that the runtime rejects, and the runtime whose parser it shares."""
     own = restrictions(runtime, version)
     if runtime == builder:
         return own

@@ -207,5 +207,5 @@ def _shares(count: int, statistics: Statistics) -> dict[str, object]:
 
 
 def _weight(statistics: Statistics) -> dict[str, object]:
-    """Return the words for what was read of a weight."""
+    """Describe how much of a weight was read."""
     return {"weight": "a sample of weight" if statistics.is_sample else "weight"}

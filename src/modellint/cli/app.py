@@ -233,7 +233,7 @@ def _interrupted() -> int:
 
 
 def _explained(error: OSError) -> str:
-    """Return in one sentence what the system refused."""
+    """Describe in one sentence the request that the system denied."""
     if error.filename is not None:
         name = shorten(os.fsdecode(error.filename), LONGEST_NAME)
         return f"{name}: {'it is closed' if error.errno == errno.EBADF else error.strerror}"

@@ -1,4 +1,4 @@
-"""`modellint bench`: times models in their runtimes, and reads what other profilers wrote."""
+"""`modellint bench`: times models in their runtimes, and reads profiles of other tools."""
 
 from __future__ import annotations
 

@@ -284,7 +284,7 @@ def _draw(
 
 
 def _unsaid(result: Result, outputs: Sequence[Output]) -> Iterator[str]:
-    """Iterate over what the run assumed, if no report says so."""
+    """Iterate over the run's assumptions, if no report lists them."""
     from modellint.report import SILENT
     from modellint.report.assumed import sentences
 

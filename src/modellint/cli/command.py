@@ -41,7 +41,7 @@ def option(*names: str, group: str = OTHER, **kwargs: Any) -> Callable[[Any], An
 
 
 class Command(click.Command):
-    """Command that lists its options by group, in the order in which groups first appear."""
+    """Command that lists its options by group, in order of first appearance."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         address = next(filter(is_address, self._local_paths(ctx, args)), None)

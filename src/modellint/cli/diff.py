@@ -141,7 +141,7 @@ def _compared(
     evaluations: Sequence[Evaluation],
     drawings: Drawings | None,
 ) -> Iterator[Difference | OverviewRow]:
-    """Iterate over differences, and rows for what only one side has."""
+    """Iterate over differences, and rows for models that only one side has."""
     from modellint.differ.compare import compare_files
     from modellint.differ.variants import metric_changes
 

@@ -104,7 +104,7 @@ def require_here(models: Sequence[Place], given: dict[str, Any]) -> None:
 
 @contextmanager
 def sources(models: Sequence[Path], given: dict[str, Any], configs: Configs) -> Iterator[Sources]:
-    """Yield what is to be compared; copies from a repository are gone afterwards."""
+    """Yield the models to compare; copies from a repository are removed afterwards."""
     from modellint.discovery import require_existing
 
     if given["revisions"] is not None or given["staged"]:

@@ -65,7 +65,7 @@ class Fact:
 @list_options()
 @configurable
 def command(config: Path | None, isolated: bool, **given: Any) -> int:
-    """Report installed dependencies, what each extra adds, and what is detected on this machine."""
+    """Report installed dependencies, what each extra adds, and what this machine has."""
     packages = [*required(), *optional()]
     facts = {
         "machine": list(machine()),
@@ -203,7 +203,7 @@ def machine() -> Iterator[Fact]:
 
 
 def probes() -> Iterator[Fact]:
-    """Return the runtimes available for probing, and for which devices."""
+    """Return the runtimes available for probing, with their devices."""
     from modellint.probes.backends import available
     from modellint.runtimes.versions import newest_version
 

@@ -128,7 +128,7 @@ force_option = option(
 
 
 LIST_FORMATS = (TEXT, JSON)
-"""Formats of verbs that list and explain what is known."""
+"""Formats of verbs that list and explain."""
 
 
 def list_options(formats: Sequence[str] = LIST_FORMATS) -> Callable[[Any], Any]:
@@ -143,7 +143,7 @@ def write_list(
     formats: Sequence[str] = LIST_FORMATS,
     options: Options | None = None,
 ) -> None:
-    """Write what a verb lists wherever its options want it."""
+    """Write the output of a verb that lists, wherever its options direct it."""
     outputs = parse_outputs([*given["reports"], *([JSON] if given["as_json"] else [])], formats)
     if not given["force"]:
         require_replaceable(files_of(outputs), [])

@@ -1,4 +1,4 @@
-"""SVG as PNG, by what is installed: a browser, or CairoSVG."""
+"""Conversion of SVG to PNG with whatever is installed: a browser, or CairoSVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models on the command line: paths, or addresses of what is elsewhere."""
+"""Models on the command line: paths, or addresses of remote ones."""
 
 from __future__ import annotations
 

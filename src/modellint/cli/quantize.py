@@ -209,7 +209,7 @@ def _feeds(model: Model, recipe: Recipe, given: dict[str, Any]) -> tuple[list[Ar
 
 
 def _judged(model: Path, path: Path, recipe: Recipe) -> Judgment:
-    """Lint the result for the recipe's deployment: what the float model does not have."""
+    """Lint the result for the recipe's deployment, without findings that the float model has."""
     from modellint.results.finding import Severity
     from modellint.results.quantized import Judgment
 

@@ -118,7 +118,7 @@ class Config:
     def relative(self, path: Path) -> str:
         """Return the path relative to this configuration, as its globs match it.
 
-        What is remote has the path of its address: ``bucket/models/a.onnx``.
+        A remote model has the path of its address: ``bucket/models/a.onnx``.
         """
         standing = stand_ins(path)
         if standing is not None:

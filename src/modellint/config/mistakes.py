@@ -66,7 +66,7 @@ _EXPECTED = {
 
 
 def found_in(table: Mapping[str, Any], errors: Sequence[Any]) -> list[FileMistake]:
-    """Return what is wrong with a table of settings, one mistake for each key."""
+    """Return the mistakes in a table of settings, one per key."""
     mistakes = {_key(error, table): error for error in reversed(errors)}
     grouped: dict[tuple[str | int, ...], list[Any]] = {key: [] for key in mistakes}
     for error in errors:

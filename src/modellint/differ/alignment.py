@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from itertools import pairwise
 
 _LARGEST = 1 << 18
-"""Product of two lengths up to which the best alignment is looked for."""
+"""Maximum product of two lengths for which the best alignment is computed."""
 
 
 def aligned(one: Sequence[Hashable], other: Sequence[Hashable]) -> Iterator[tuple[int, int]]:

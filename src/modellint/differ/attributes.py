@@ -17,7 +17,7 @@ _IMPLIED: Mapping[str, int] = {"dilations": 1, "strides": 1, "pads": 0, "output_
 _RENAMED: Mapping[tuple[str, str], str] = {("Pad", "value"): "constant_value", ("TopK", "k"): "K"}
 """Attributes that became inputs under another name."""
 _LEFT_OUT = frozenset("doc_string broadcast consumed_inputs is_test spatial".split())
-"""Attributes that say nothing about numbers, or that old versions needed for what is usual now."""
+"""Attributes without numeric effect, or that old versions needed for today's default."""
 _ALIASES: Mapping[object, str] = {"bilinear": "linear", "bicubic": "cubic"}
 """Values of GridSample's mode in older versions."""
 
@@ -48,7 +48,7 @@ def stated(node: Node, opset: int) -> dict[str, object]:
 
 
 def newest_default(node: Node, name: str) -> object:
-    """Return what an attribute is where it is not among those that are stated."""
+    """Return the default of an attribute that is missing."""
     return _defaults(node.op_type, node.domain, _LATEST)[0].get(name)
 
 

@@ -23,7 +23,7 @@ _COUNTS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _EXAMPLES: Mapping[Unit, str] = {"": "+1%, +10k", "bytes": "+1%, +2MB", "seconds": "+5%, +1ms"}
 _SLACK = 1e-9
-"""Share by which rounding may take a figure above its limit."""
+"""Tolerance for rounding, as a share of the limit."""
 
 _FIGURES: Mapping[str, tuple[str, Unit]] = {
     "params": ("parameters", ""),
@@ -84,7 +84,7 @@ def _limit(name: str, text: str, metrics: Sequence[str]) -> GrowthLimit:
 
 
 def _scale(unit: str, kind: Unit) -> float | None:
-    """Return what one of a unit is; None for one that the figure is not measured in."""
+    """Return the value of a unit; None if the figure is not measured in it."""
     if unit == "%":
         return 0.01
     if kind == "seconds":

@@ -1,4 +1,4 @@
-"""Common form of graphs of different formats: the arithmetic, without what only arranges numbers.
+"""Common form of graphs of different formats: the arithmetic, without rearrangements.
 
 Formats differ in the order of dims, in where activations are written, and in how windows are
 padded. Between two of them, steps are compared by common operators, by the sizes of their weights
@@ -39,7 +39,7 @@ _SCALING = frozenset(("Mul", "Sub"))
 _DECOMPRESSING = (
     _ROUNDING | _SCALING | {"Identity", "Reshape", "Unsqueeze", "Squeeze", "DequantizeLinear"}
 )
-"""Operators between a weight as it is stored and as it is used."""
+"""Operators between a stored weight and its use."""
 COPIES = ("Identity", "Dropout")
 _VIEWS = having(Trait.VIEW)
 _WINDOWS = frozenset(("Conv", "ConvTranspose", "AveragePool", "MaxPool"))
@@ -60,7 +60,7 @@ _OTHER_NAMES: Mapping[str, str] = {
     "GlobalMaxPool": "ReduceMax",
 }
 _WHOLE: Mapping[str, str] = {"AveragePool": "ReduceMean", "MaxPool": "ReduceMax"}
-"""Pools by what they are with one window, which is the whole input."""
+"""Pools by the reductions that they equal when the window covers the whole input."""
 
 
 def is_crossing(old: Model, new: Model) -> bool:
@@ -195,7 +195,7 @@ def weight_sizes(tensors: Iterable[Tensor]) -> tuple[tuple[int, ...], ...]:
 
 
 def common_kind(value: Value) -> tuple[Hashable, ...]:
-    """Return what is alike in an input or output of any format: its known sizes."""
+    """Return the part of an input or output that all formats share: its known sizes."""
     shape = value.declared_shape or ()
     sizes = sorted(dim for dim in shape if isinstance(dim, int) and dim > 1)
     return "any layout", tuple(sizes)

@@ -99,12 +99,12 @@ class _DifferenceDrawer:
         return groups.pop() if len(groups) == 1 else None
 
     def _let_read(self, reader: DrawnNode, removed: Node) -> None:
-        """Add edges from a removed node to what has read it, which reads something else now."""
+        """Add edges from a removed node to its former readers, which now read something else."""
         values = [self._value(value) for value in removed.outputs if value is not None]
         reader.bodies = [*reader.bodies, *(each for each in values if each not in reader.bodies)]
 
     def _value(self, value: Value) -> int:
-        """Return what a value of the old model is in the new one, or else itself."""
+        """Return the new model's counterpart of an old value, or else the value itself."""
         twin = self._matching.values.get(value)
         made = value.producer
         if twin is None and made is not None and made in self._twins:

@@ -42,7 +42,7 @@ class FoldingEffect(NamedTuple):
     """A factor of the data that the other model has in the weight."""
     is_bias: bool = False
     is_absent: bool = False
-    """True for a bias that the layer does not have, for which the shift stands."""
+    """True for a missing bias, which the shift replaces."""
 
     def applied(self, numbers: NDArray[Any]) -> NDArray[Any] | None:
         """Return the weight or the bias as the other model has it; None if that is unknown."""

@@ -27,7 +27,7 @@ class FunctionPairs(NamedTuple):
 
 
 def paired_functions(old: Model, new: Model) -> FunctionPairs:
-    """Pair functions by name, then those that are left by what they compute."""
+    """Pair functions by name, then the rest by what they compute."""
     both = [
         (graph, new.functions[key]) for key, graph in old.functions.items() if key in new.functions
     ]

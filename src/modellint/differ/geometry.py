@@ -32,7 +32,7 @@ TOLERANCE = 2.0**-9
 SMALLEST = 1e-6
 """Below, half precision loses digits."""
 _LAST_FLATTENING = 12
-"""Opset up to which a softmax flattens its input, and its axis has another meaning."""
+"""Last opset in which a softmax flattens its input and its axis means something else."""
 
 
 class Aspect(NamedTuple):

@@ -48,7 +48,7 @@ def language_difference(old: Model, new: Model) -> LanguageDifference | None:
 def _statements(
     old: Architecture, new: Architecture, before: Model, after: Model
 ) -> Iterator[Statement]:
-    """Iterate over what the files state differently."""
+    """Iterate over values that differ between the files."""
     alike = before.format == after.format
     rows: list[tuple[str, object, object]] = [
         ("architecture", old.name, new.name if alike else old.name),

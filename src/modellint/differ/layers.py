@@ -20,7 +20,7 @@ OWN_NOISE = 0.1
 NOTABLE = 1e-3
 """Share of the largest noise that any layer starts, below which noise is mere rounding."""
 WORST = 200.0
-"""Most dB by which noise exceeds a signal, which may be zero."""
+"""Limit in dB on how far noise exceeds a signal, which may be zero."""
 MOST_STARTS, MOST_NOISY = 100, 50
 _CONVOLUTIONS = having(Trait.CONVOLUTION, Trait.TRANSPOSED_CONVOLUTION)
 _CLIPS = ("Relu", "Clip")
@@ -178,7 +178,7 @@ def point_of(old: Value, new: Value, folded: Value) -> Point | None:
 
 
 def scale_of(value: Value) -> Scale | None:
-    """Return what a value's integers stand for, as the operators that read them say."""
+    """Return the values that integers represent, according to the operators that read them."""
     dtype = value.dtype
     if dtype is None or not dtype.is_integer or dtype.bits > 16:
         return None

@@ -1,4 +1,4 @@
-"""Result of matching: operations that both models have, and what only one has."""
+"""Result of matching: operations that both models have, and those that only one has."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Matching:
     light_removed: list[Node] = field(default_factory=list)
     light_added: list[Node] = field(default_factory=list)
     values: dict[Value, Value] = field(default_factory=dict)
-    """Inputs, weights and results of steps of the old model, and what they are in the new one."""
+    """Inputs, weights and results of the old steps, and their counterparts in the new ones."""
     inputs: list[tuple[Value | None, Value | None]] = field(default_factory=list)
     outputs: list[tuple[Value | None, Value | None]] = field(default_factory=list)
     views: list[tuple[CanonicalGraph, CanonicalGraph]] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Matching:
 
 
 def paired_weights(pair: Pair) -> Iterator[tuple[Value, Value]]:
-    """Iterate over the weights of a step and what they are in the other model."""
+    """Iterate over the weights of a step and their counterparts in the other model."""
     old, new = dict(pair.old.weights()), dict(pair.new.weights())
     if pair.new.is_commutative and len(old) == len(new) == 1:
         yield next(iter(old.values())), next(iter(new.values()))

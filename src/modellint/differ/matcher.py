@@ -33,7 +33,7 @@ from modellint.model import Value
 ROUNDS = 4
 """Times that anchors are looked for at each level: each round starts from those of the last."""
 MOST_SAMPLED = 256
-"""Members of a symmetric group up to which samples of weights are compared."""
+"""Maximum size of a symmetric group whose weights are sampled and compared."""
 FURTHEST = 3
 """Steps from a matched one at which others are looked for past those that have no twin."""
 BROADEST = 6
@@ -52,7 +52,7 @@ class Matcher:
         self.outputs = paired_ends(old.graph.outputs, new.graph.outputs, kind)
         self.replaced: list[Pair] = []
         self._matched: list[tuple[CanonicalStep, CanonicalStep]] = []
-        """All pairs, in the order in which they were found."""
+        """All pairs, in the order they were found."""
         self._spread_to = 0
         """The pairs before have had their neighbours looked at."""
         for at, pair in enumerate(self.inputs):
@@ -244,7 +244,7 @@ class Matcher:
                 self._spread()
 
     def _match_by_weights(self) -> None:
-        """Match steps by what their weights hold, then by what they are called."""
+        """Match steps by the values of their weights, then by their names."""
         for tell in (sampled, weak_name):
             keyed = [
                 [((step.op, key), step) for step in side.unmatched() if (key := tell(step))]
@@ -299,7 +299,7 @@ class Matcher:
         return found
 
     def _align(self) -> bool:
-        """Match what is left in order, between steps that are matched; True if there was any."""
+        """Match the rest in order, between matched steps; return True if any were matched."""
         matched = len(self.old.twins)
         twins = list(self.old.twins.items())
         twins.sort(key=lambda pair: pair[0].index)
@@ -347,7 +347,7 @@ class Matcher:
                 self.replaced.append(Pair(step, others.pop()))
 
     def _place(self, side: Side, step: CanonicalStep) -> Hashable:
-        """Return what a step reads from and who reads it, if all of them are matched."""
+        """Return the producers and consumers of a step, if all of them are matched."""
         is_old = side is self.old
         sources: list[Hashable] = []
         for maker, value in zip(side.before(step), step.inputs, strict=True):

@@ -14,7 +14,7 @@ from modellint.differ.sloped import join_hard_sigmoids
 from modellint.model import Graph, Model
 
 WRITTEN_OUT = (LAYERS, ("LayerNormalization",), ("Gelu",), (FOLDED,), (GLOBAL_MEAN,), (FLATTEN,))
-"""Operators by what is composed if the models have different numbers of them."""
+"""Operators that are composed if the models have different numbers of them."""
 
 
 def match_models(old: Model, new: Model) -> Matching:
@@ -64,7 +64,7 @@ def _steps_of(graph: Graph) -> Iterator[CanonicalStep]:
 def _views(
     old: Graph, new: Graph, renamed: Mapping[str, str]
 ) -> tuple[CanonicalGraph, CanonicalGraph]:
-    """Return both canonical views; what only one of the models writes out is one step in both."""
+    """Return both canonical views; an operator decomposed in only one model is one step in both."""
     composing = Composing(*(_counts(old, ops) != _counts(new, ops) for ops in WRITTEN_OUT))
     if is_crossing(old.model, new.model):
         composing = Composing(layers=True, norms=True, gelus=True, crossing=True)

@@ -10,7 +10,7 @@ Numbers = tuple[int, ...]
 
 
 def padding_of(pad: Node) -> Numbers | None:
-    """Return what is added before all axes, then after all; None if that is not known."""
+    """Return the padding before all axes, then after all; None if unknown."""
     source, reader = pad.input(0), _READERS.get(pad.domain)
     if source is None or source.shape is None or reader is None:
         return None
@@ -19,7 +19,7 @@ def padding_of(pad: Node) -> Numbers | None:
 
 
 def crops_of(node: Node) -> Numbers | None:
-    """Return what is cut off before each axis; None for what does more than that."""
+    """Return the number of elements cut off before each axis; None for any other operation."""
     source, result = node.input(0), node.output()
     if source is None or source.shape is None or result is None or result.shape is None:
         return None

@@ -1,4 +1,4 @@
-"""Pairs of models of two folders: by path, else by what is in the files."""
+"""Pairs of models of two folders: by path, else by content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modellint.formats import read_model
 from modellint.model import Model
 
 LEAST_ALIKE = 0.6
-"""Share of the contents that a renamed model still has in common with what it was."""
+"""Minimum share of the contents that a renamed model has in common with the old one."""
 MOST_COMPARED = 300
 """Models of each folder without one of the same path that are compared by content."""
 

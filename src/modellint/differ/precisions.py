@@ -28,7 +28,7 @@ Maps = tuple[QuantizationMap, QuantizationMap]
 INTEGER_WORK, STORED_SIZE, CONVERSIONS = 60, 25, 15
 """Points of the efficiency score for each of its parts."""
 LEAST_BITS = 8
-"""Bits of a weight for which the score of the stored size is full."""
+"""Bits of a weight that give the full score for stored size."""
 
 
 def precision_difference(found: Matching, maps: Maps) -> PrecisionDifference | None:

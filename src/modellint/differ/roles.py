@@ -170,7 +170,7 @@ def _found(table: list[tuple[str, re.Pattern[str]]], stem: str, ending: str) -> 
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return a name without what it ends in, and that."""
+    """Return a name without its suffix, and the suffix."""
     match = _ENDING.search(name)
     if match is not None:
         return name[: match.start()], match[0]

@@ -12,7 +12,7 @@ from modellint.model import Node, Value
 
 
 def match_seen_through(found: Matching, old: CanonicalGraph, new: CanonicalGraph) -> None:
-    """Match the nodes that are seen through: by what they pass on, else by operator, in order."""
+    """Match the ignored nodes: by the values that they pass on, else by operator, in order."""
     twins = found.values
     olds, news = list(old.light), list(new.light)
     for tell_old, tell_new in (

@@ -126,7 +126,7 @@ def _stacks(model: Model, *, by_name: bool) -> dict[Role, Stack]:
 
 
 def _merged(ours: _Stacks, theirs: _Stacks) -> Iterator[tuple[Twin, set[Role]]]:
-    """Iterate over what one model stores as one tensor and the other as several."""
+    """Iterate over tensors that one model stores whole and the other in several parts."""
     for one, other in ((ours, theirs), (theirs, ours)):
         for role, whole in one.items():
             stem, _, ending = role.name.partition(".")

@@ -19,7 +19,7 @@ _LOWER = ("bytes", "memory", "seconds")
 
 
 def metric_changes(old: Evaluation, new: Evaluation) -> list[MetricChange]:
-    """Pair the metrics of two evaluations, in the order in which they are stated."""
+    """Pair the metrics of two evaluations, in their original order."""
     names = dict.fromkeys(metric.name for each in (old, new) for metric in each.metrics)
     return [_change(name, old.get(name), new.get(name)) for name in names]
 

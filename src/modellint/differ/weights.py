@@ -39,7 +39,7 @@ class WeightPair(NamedTuple):
     order: tuple[int, ...] = ()
     """Dims of the old one in the order of the new one, if formats store them in another order."""
     folding: FoldingEffect | None = None
-    """Effect of what is folded into one of them, and apart in the other model."""
+    """Effect of an operation folded into one weight, and separate in the other model."""
 
     @property
     def has_same_shape(self) -> bool:
@@ -166,7 +166,7 @@ def _after_transposes(pair: Pair, order: tuple[int, ...]) -> tuple[int, ...]:
 def _with_unpaired(
     pairs: list[WeightPair], old: Model, new: Model, found: Matching | None
 ) -> tuple[list[WeightPair], list[Tensor], list[Tensor]]:
-    """Pair the weights that no matched operation reads by name, then by what they hold."""
+    """Pair the weights that no matched operation reads by name, then by value."""
     olds = _unpaired(old, {id(pair.old) for pair in pairs}, found.removed if found else None)
     news = _unpaired(new, {id(pair.new) for pair in pairs}, found.added if found else None)
     for tell in (_by_name, _by_content):

@@ -23,7 +23,7 @@ _PADDED = having(Trait.CONVOLUTION, Trait.POOL)
 
 
 class WindowAxis(NamedTuple):
-    """A window along one axis; what is None is not known."""
+    """A window along one axis; None is unknown."""
 
     size: int | None
     """Of the input, before any padding."""
@@ -78,7 +78,7 @@ class WindowAxis(NamedTuple):
         return self.begin, self.end
 
     def cropped(self) -> tuple[int, int] | None:
-        """Return what is cut off at both ends of what the windows spread."""
+        """Return the numbers of elements cut off at both ends of the spread windows."""
         if self.size is None or self.reach is None or self.begin is None or self.end is None:
             return None
         full = (self.size - 1) * self.stride + self.reach
@@ -171,7 +171,7 @@ def _spread(node: Node, axes: tuple[WindowAxis, ...]) -> Iterator[WindowAxis]:
 
 
 def _cropped(node: Node, count: int) -> tuple[Value | None, Numbers]:
-    """Return what crops leave of the output, and what they cut off before it."""
+    """Return the size of the output after crops, and the number of elements cut off before it."""
     output, cuts = node.output(), (0,) * count
     for _ in range(LONGEST):
         reader = output.sole_consumer if output is not None else None
@@ -224,7 +224,7 @@ class _Padded(NamedTuple):
 
 
 def _padding_before(node: Node, data: Value, count: int) -> _Padded:
-    """Return what a window slides over without the Pads before it, and what these add."""
+    """Return the input of a window before any Pads, and the padding that they add."""
     rank = count + 2
     found = _Padded(data.shape, (0,) * 2 * rank)
     places: list[int | None] | None = list(range(rank))

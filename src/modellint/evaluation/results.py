@@ -155,7 +155,7 @@ _MEASURED = ("_runtime", "_per_second", "_samples", "_time", "_mem_cpu_alloc_del
 
 
 def _trained(numbers: Iterator[tuple[str, float]]) -> Iterator[tuple[str, float]]:
-    """Iterate over what was evaluated, without how long it took and without training's own."""
+    """Iterate over evaluation metrics, without durations and training metrics."""
     for name, value in numbers:
         if name.startswith(("eval_", "test_", "predict_")) and not name.endswith(_MEASURED):
             yield name.removeprefix("eval_"), value

@@ -10,7 +10,7 @@ from modellint.evaluation.results import Better, Evaluation, Metric
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A figure by which variants are compared."""
+    """A figure to compare variants by."""
 
     name: str
     better: Better

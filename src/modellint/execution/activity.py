@@ -1,4 +1,4 @@
-"""Figures of what a value in a graph is like: its range, and what of it carries nothing."""
+"""Statistics of a value in a graph: its range, and its unused channels."""
 
 from __future__ import annotations
 

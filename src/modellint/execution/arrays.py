@@ -1,4 +1,4 @@
-"""Arrays in files, by which they pass between processes: nothing is pickled, nothing copied."""
+"""Arrays in files, to pass them between processes without pickling or copying."""
 
 from __future__ import annotations
 

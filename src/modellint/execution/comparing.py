@@ -47,12 +47,12 @@ class Deviation:
 
     @property
     def comparable(self) -> bool:
-        """True if the shapes are the same, so that the figures mean something."""
+        """True if the shapes are equal; the figures are meaningless otherwise."""
         return self.shapes[0] == self.shapes[1]
 
 
 def compare(old: NDArray[Any], new: NDArray[Any]) -> Deviation:
-    """Compare `new` with `old`, which is what it should be."""
+    """Compare `new` with the reference `old`."""
     tally = Tally()
     tally.add(old, new)
     return tally.result()
@@ -73,7 +73,7 @@ class Tally:
         self._rows = self._agreed = 0
 
     def add(self, old: NDArray[Any], new: NDArray[Any]) -> None:
-        """Add an array and what it should be; shapes that differ outweigh everything."""
+        """Add an array and its reference; different shapes outweigh everything."""
         if self._shapes is None or old.shape != new.shape:
             self._shapes = (old.shape, new.shape)
         self._elements += max(old.size, new.size)

@@ -36,7 +36,7 @@ https://docs.pytorch.org/vision/stable/models.html"""
 
 @dataclass(frozen=True, slots=True)
 class InputReader:
-    """The way in which files become inputs."""
+    """The way files become inputs."""
 
     model: Model
     normalize: str = "unit"

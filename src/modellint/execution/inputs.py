@@ -17,7 +17,7 @@ from modellint.model import DType, Model, Value
 from modellint.targets.deployment import Deployment
 
 MOST = 1 << 30
-"""Maximum bytes of an input: what a file declares may be more than any machine has."""
+"""Maximum bytes of an input: a file may declare more than any machine has."""
 WORDS = ("a", "small", "text", "of", "no", "meaning")
 FEW = 8
 """Number of different integers where nothing is known of their meaning."""

@@ -118,7 +118,7 @@ def _last_dim(value: Value | None) -> int:
 
 
 def _carried(model: Model, node: Node, index: int) -> Iterator[tuple[Value, int]]:
-    """Iterate over values with the same integers, and what is added to them on the way."""
+    """Iterate over values with the same integers, and the offsets added on the way."""
     body = model.function_of(node)
     if body is not None:
         if index < len(body.inputs):

@@ -83,7 +83,7 @@ def run(
     way: Way = AS_WRITTEN,
     limits: Limits | None = None,
 ) -> Execution:
-    """Run a model on each of several inputs. Returns whatever becomes of it."""
+    """Run a model on each of several inputs. Returns however it ends."""
     from modellint.execution import arrays
 
     runtime = runtime_for(format)

@@ -1,4 +1,4 @@
-"""Compares two models value by value: in passes, so that memory is bounded."""
+"""Compares two models value by value, in passes that bound the memory."""
 
 from __future__ import annotations
 

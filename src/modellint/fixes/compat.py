@@ -46,7 +46,7 @@ def import_opset(context: Context, hit: Hit) -> Fix | None:
 
 
 def _only_version(model: Model, domain: str, outermost: Graph) -> int | None:
-    """Return a version of a domain in which its operators are as in any other; None if none is."""
+    """Return a version of a domain if all versions define its operators alike; else None."""
     nodes = [
         node
         for graph in outermost.walk()

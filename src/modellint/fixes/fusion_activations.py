@@ -62,7 +62,7 @@ def sigmoid(context: Context, hit: Hit) -> Fix | None:
 def _activation(
     context: Context, hit: Hit, op: str, attributes: Mapping[str, Attribute] | None = None
 ) -> Fix | None:
-    """Replace what a pattern matches by one operator from `x` to `y`."""
+    """Replace a pattern's match with one operator from `x` to `y`."""
     source, result = hit.values.get("x"), hit.values.get("y")
     last = result.producer if result is not None else None
     if source is None or result is None or last is None or source.dtype != result.dtype:
@@ -120,7 +120,7 @@ def _only_axis(value: Value | None) -> int | None:
 
 
 def log_softmax(context: Context, hit: Hit) -> Fix | None:
-    """Replace the logarithm of a Softmax by LogSoftmax; what is between them follows it."""
+    """Replace the logarithm of a Softmax with LogSoftmax; nodes in between follow it."""
     result, probabilities = hit.values.get("y"), hit.values.get("s")
     last = result.producer if result is not None else None
     first = probabilities.producer if probabilities is not None else None

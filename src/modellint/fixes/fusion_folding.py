@@ -62,7 +62,7 @@ _ROUNDING = 1e-4
 
 
 def keep_first_result(context: Context, hit: Hit) -> Fix | None:
-    """Let what reads a repeated computation read the first one's results."""
+    """Let consumers of a repeated computation read the first one's results."""
     twins = context.analysis(Repeated).twins
     edits: list[GraphEdit] = []
     for node in hit.related:
@@ -136,7 +136,7 @@ def store_constants(context: Context, hit: Hit) -> Fix | None:
 
 
 def store_arithmetic(context: Context, hit: Hit) -> Fix | None:
-    """Store integers that are known, or let what reads repeated ones read the first."""
+    """Store known integers, or let consumers of repeated ones read the first."""
     if hit.variant == "repeated":
         return keep_first_result(context, hit)
     model = context.model
@@ -165,7 +165,7 @@ def _with_stored(model: Model, ends: Sequence[Value], count: int) -> Fix | None:
 
 
 def _computable(model: Model) -> set[int]:
-    """Return the nodes of the main graph that depend on nothing but what the file states."""
+    """Return the nodes of the main graph that depend only on data in the file."""
     folded = folding(model, Deployment())
     found: set[int] = set()
     for node in model.graph.ordered:
@@ -205,7 +205,7 @@ def _stored(value: Value) -> int:
 
 
 def _computed(model: Model, names: list[str]) -> Mapping[str, NDArray[Any]]:
-    """Return what the runtime computes for values that depend on no input; nothing if it cannot."""
+    """Return the runtime's results for values that depend on no input; empty if it has none."""
     from modellint.execution import Way, made_up, run
 
     try:
@@ -246,7 +246,7 @@ def multiply_matrices(context: Context, hit: Hit) -> Fix | None:
 
 
 def _plan(left: str, right: str, wanted: str) -> tuple[str, str, str] | None:
-    """Return the axes of both operands of a MatMul, and of what it makes."""
+    """Return the axes of both operands of a MatMul, and of its result."""
     (summed,) = (set(left) & set(right)) - set(wanted)
     batch = "".join(axis for axis in wanted if axis in left and axis in right)
     rows = "".join(axis for axis in left if axis not in right)

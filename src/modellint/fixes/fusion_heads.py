@@ -59,7 +59,7 @@ def share_heads(context: Context, hit: Hit) -> Fix | None:
 
 
 def _copied(context: Context, product: Node) -> _Copied | None:
-    """Follow a product's second operand to what is copied; None if more happens on the way."""
+    """Follow a product's second operand to the copied value; None if more happens on the way."""
     nodes: list[Node] = []
     is_turned = False
     value = product.input(1)
@@ -82,7 +82,7 @@ def _copied(context: Context, product: Node) -> _Copied | None:
 
 
 def _at_source(context: Context, nodes: list[Node], *, is_turned: bool) -> _Copied | None:
-    """Return what an Expand or Tile copies along an axis that an Unsqueeze has made for that."""
+    """Return the value that an Expand or Tile copies along an axis added by an Unsqueeze."""
     unsqueezed = nodes[0].input(0)
     maker = unsqueezed.producer if unsqueezed is not None else None
     source = maker.input(0) if maker is not None else None

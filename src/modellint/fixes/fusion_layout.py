@@ -153,7 +153,7 @@ def _keeps_elements(node: Node) -> bool:
 
 
 def narrow_island(context: Context, hit: Hit) -> Fix | None:
-    """Compute in half precision between two Casts, as what is around them does."""
+    """Compute in half precision between two Casts, as the surrounding nodes do."""
     node, back = hit.place, hit.witness
     if not isinstance(node, Node) or back is None or node.op_type in _FLOAT_ARGUMENTS:
         return None
@@ -207,7 +207,7 @@ def join_split(context: Context, hit: Hit) -> Fix | None:
 
 
 def drop_expand(context: Context, hit: Hit) -> Fix | None:
-    """Let ops that broadcast read what an Expand has repeated for them."""
+    """Let broadcasting ops read the input of an Expand that repeats it for them."""
     expand = hit.place
     output = expand.output() if isinstance(expand, Node) else None
     if not isinstance(expand, Node) or output is None:

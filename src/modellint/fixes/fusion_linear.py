@@ -147,7 +147,7 @@ def _with_batchnorm(context: Context, layer: _Layer, node: Node | None) -> Fix |
 
 
 def affine_of(context: Context, node: Node) -> Affine | None:
-    """Return what a BatchNormalization does to each channel; None if that is not all stored."""
+    """Return the factor and offset of a BatchNormalization per channel; None unless all stored."""
     if len(node.inputs) != 5 or not readable(*node.inputs[1:]):
         return None
     if main_opset(context, node.graph) < _FIRST_PLAIN_BATCHNORM or node.get_int("training_mode", 0):
@@ -231,7 +231,7 @@ def _with_constant(
 
 
 def _folded(context: Context, layer: _Layer, node: Node, affine: Affine) -> Fix | None:
-    """Fold what a node does to a layer's output into the layer."""
+    """Fold a node's effect on a layer's output into the layer."""
     weight, result, channels = layer.weight, node.output(), layer.channels()
     bias = layer.bias_value
     made = layer.last.output()

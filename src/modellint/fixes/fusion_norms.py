@@ -56,7 +56,7 @@ def _over_last(context: Context, hit: Hit, op: str, since: int) -> Fix | None:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """A normalization without any Cast: what it is computed from."""
+    """Inputs of a normalization, ignoring Casts."""
 
     source: Value
     shape: Shape

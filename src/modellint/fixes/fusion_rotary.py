@@ -162,7 +162,7 @@ class _Cache:
 
 
 def _has_equal_halves(value: Value, size: object) -> bool:
-    """Return True for what is made from two copies of the same numbers along the last axis."""
+    """Return True for two copies of the same values along the last axis."""
     for _ in range(LONGEST):
         if value.tensor is not None:
             return is_settled(value) and _is_doubled(value)
@@ -181,7 +181,7 @@ def _has_equal_halves(value: Value, size: object) -> bool:
 
 
 def _source(node: Node) -> Value | None:
-    """Return what a node computes from element by element."""
+    """Return the inputs of an elementwise node."""
     if node.op_type in ("Cast", "Cos", "Sin", "Unsqueeze", "Identity"):
         return node.input(0)
     if node.op_type == "Mul" and number(node.input(1)) is not None:

@@ -74,18 +74,18 @@ def _free_names(name: str, taken: Collection[str]) -> Iterator[str]:
 
 
 def drop_identities(context: Context, hit: Hit) -> Fix | None:
-    """Let what reads an Identity read its input."""
+    """Let consumers of an Identity read its input."""
     return _without("Identity", _nodes_of(hit))
 
 
 def drop_views(context: Context, hit: Hit) -> Fix | None:
-    """Let what reads a view of the same shape read its input."""
+    """Let consumers of a view of the same shape read its input."""
     same = [node for node in _nodes_of(hit) if keeps_shape(node)]
     return _without("view", same)
 
 
 def drop_dropout(context: Context, hit: Hit) -> Fix | None:
-    """Let what reads a Dropout read its input, if no caller can make it drop anything."""
+    """Let consumers of a Dropout read its input, if no caller can make it drop anything."""
     return _without("Dropout", [node for node in _nodes_of(hit) if _is_idle(node)])
 
 

@@ -40,7 +40,7 @@ _ROUNDING = 1e-4
 
 
 def narrow_doubles(context: Context, hit: Hit) -> Fix | None:
-    """Compute in float32 what is computed in float64 from here on, if callers do not see it."""
+    """Compute in float32 instead of float64 from here on, if callers do not see it."""
     place = hit.place
     start = place.output() if isinstance(place, Node) else place
     if not isinstance(start, Value):
@@ -117,7 +117,7 @@ def _filled(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
 
 
 def scale_down(context: Context, hit: Hit) -> Fix | None:
-    """Divide a weight that overflows by a power of two, and multiply what its layers read."""
+    """Divide an overflowing weight by a power of two, and multiply the inputs of its layers."""
     value, largest = hit.place, hit.facts.get("number")
     if not isinstance(value, Value) or not isinstance(largest, float) or value.is_output:
         return None

@@ -1,4 +1,4 @@
-"""Fixes that let an accelerator run what it would leave to another unit."""
+"""Fixes that let an accelerator run nodes that it would leave to another unit."""
 
 from __future__ import annotations
 

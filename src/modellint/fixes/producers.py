@@ -59,7 +59,7 @@ def count_parts(node: Node) -> Fix | None:
 
 
 def drop_legacy_attributes(node: Node) -> Fix | None:
-    """Remove what only the first operator sets had."""
+    """Remove attributes that only the first opsets had."""
     old = [name for name in ("consumed_inputs", "is_test") if name in node.attributes]
     edits = tuple(SetAttribute(node, name, None) for name in old)
     return Fix(edits, f"Removes {' and '.join(old)} from {_named(node)}.")
@@ -91,7 +91,7 @@ def widen_scales(node: Node) -> Fix | None:
 
 
 def _with_types(node: Node, values: tuple[Value | None, ...], start: int, dtype: str) -> Fix | None:
-    """Let a node read inputs in another type: other constants, or what a Cast makes."""
+    """Let a node read inputs in another type: other constants, or the result of a Cast."""
     edits: list[GraphEdit] = []
     is_exact = True
     for place, value in enumerate(values, start):

@@ -27,7 +27,7 @@ _IN_INT8 = 4
 
 
 def unpack_weight(context: Context, hit: Hit) -> Fix | None:
-    """Write MatMulNBits as a MatMul with a DequantizeLinear, whose int4 are what it stores."""
+    """Write MatMulNBits as a MatMul with a DequantizeLinear of the same int4 values."""
     node = hit.place if isinstance(hit.place, Node) else None
     if node is None or node.qualified_op != "com.microsoft.MatMulNBits":
         return None
@@ -65,7 +65,7 @@ def unpack_weight(context: Context, hit: Hit) -> Fix | None:
 
 
 def _are_middle(points: Value | None) -> bool:
-    """Return True if zero points are left out, or all are what they are then."""
+    """Return True if zero points are left out, or all have the default value."""
     if points is None:
         return True
     stored = points.tensor.numpy() if points.tensor is not None and is_settled(points) else None

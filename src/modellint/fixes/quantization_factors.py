@@ -20,7 +20,7 @@ _OFFER = "pairs=same|factor"
 
 
 def agree(context: Context, hit: Hit) -> Fix | None:
-    """Dequantize by the quantizer's parameters, and write what the others did as Mul and Add.
+    """Dequantize by the quantizer's parameters, and write the difference as Mul and Add.
 
     Whether they meant anything is for the user to say: ``pairs=factor`` keeps it.
     """

@@ -1,4 +1,4 @@
-"""Leftovers of training and calibration, replaced by what they stand for, or dropped."""
+"""Leftovers of training and calibration, replaced by their meaning, or dropped."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _pair(rounding: Node) -> list[GraphEdit]:
 
 
 def _factor(node: Node, of: Value | None = None) -> tuple[Value, float] | None:
-    """Return what a node multiplies, and by how much."""
+    """Return the value that a node multiplies, and the factor."""
     for value, other in operands(node):
         factor = number(other)
         if factor is None or not is_settled(other) or (of is not None and value is not of):

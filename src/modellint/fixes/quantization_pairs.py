@@ -20,7 +20,7 @@ _INT8, _UINT8 = DTYPES["int8"], DTYPES["uint8"]
 
 
 def drop_pair(context: Context, hit: Hit) -> Fix | None:
-    """Let what reads a pair read the float value that it quantizes."""
+    """Let consumers of a pair read the float value that it quantizes."""
     return _without_pair(context, hit.place) if isinstance(hit.place, Node) else None
 
 
@@ -103,7 +103,7 @@ def share_source(context: Context, hit: Hit) -> Fix | None:
 
 
 def drop_requantization(context: Context, hit: Hit) -> Fix | None:
-    """Take a Q out that returns just what the DQ before it was given."""
+    """Remove a Q that merely returns the input of the DQ before it."""
     quantization = context.analysis(QuantizationMap)
     node = hit.place if isinstance(hit.place, Node) else None
     quantizer = quantization.converter(node)
@@ -188,7 +188,7 @@ def _covers(wide_scheme: Scheme, narrow: Scheme) -> bool:
 
 
 def is_closed(quantization: QuantizationMap, quantizer: Converter) -> bool:
-    """Return True if only DQs read what a Q returns."""
+    """Return True if only DQs read the result of a Q."""
     output = quantizer.output
     return not output.is_output and all(
         (found := quantization.converter(use.node)) is not None and found.kind == "dequantize"

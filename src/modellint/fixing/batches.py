@@ -1,4 +1,4 @@
-"""Proof of an opened batch: each of several samples gives what it gives alone."""
+"""Proof of an opened batch: each of several samples gives the same result as alone."""
 
 from __future__ import annotations
 

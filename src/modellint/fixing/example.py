@@ -21,7 +21,7 @@ MOST_ROUNDS = 10
 def failure_of(
     rule: Rule, plan: Plan, text: str, fixed: str, choices: Mapping[str, str], folder: Path
 ) -> str:
-    """Describe how the fixed model differs from what the example says; empty if it does not."""
+    """Describe how the fixed model differs from the example's; empty if it does not."""
     path = folder / "model.onnx"
     path.write_bytes(encoded(text))
     try:

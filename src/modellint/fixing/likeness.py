@@ -13,7 +13,7 @@ from modellint.model import Graph, Model, Node, Tensor, Value, format_shape
 from modellint.operators import Trait, having
 
 MOST_READ = 4096
-"""Size of a tensor up to which its elements count, wherever they are stored."""
+"""Maximum size of a tensor whose elements count, wherever they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def likeness(model: Model, *, exact: bool = True) -> Likeness:
 
 
 def differences(wanted: Model, found: Model) -> list[str]:
-    """Describe how a model differs from what it should be; empty if they are alike."""
+    """Describe how a model differs from the expected one; empty if they are equal."""
     one, other = likeness(wanted), likeness(found)
     described = [f"missing: {line}" for line in _only(one.nodes, other.nodes)]
     described += [f"unexpected: {line}" for line in _only(other.nodes, one.nodes)]
@@ -86,7 +86,7 @@ class _GraphLikeness:
 
     @property
     def text(self) -> str:
-        """Return a digest of the whole graph, or only of what its outputs depend on."""
+        """Return a digest of the whole graph, or only of the part that its outputs depend on."""
         return _digest("\n".join([*(sorted(self.nodes) if self.exact else ()), *self.interface]))
 
     def _node(self, node: Node) -> str:

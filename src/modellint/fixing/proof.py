@@ -73,7 +73,7 @@ class Proof:
         self._proved: Proved | None = None
         """The last set that passed."""
         self.ways: set[str] = set()
-        """Sentences of what has been proved so far."""
+        """Sentences describing the proof so far."""
 
     @property
     def sentence(self) -> str:
@@ -82,7 +82,7 @@ class Proof:
 
     @property
     def baseline(self) -> Ran:
-        """Return what the model gives on made-up inputs, or why it cannot be run."""
+        """Return the model's results on random inputs, or why it cannot be run."""
         if self._baseline is None:
             self._baseline = self._run_original()
         return self._baseline
@@ -102,7 +102,7 @@ class Proof:
         return replace(ran, given=len(self.given)).without_failures
 
     def go_on(self) -> None:
-        """Measure further fixes against what the last set that passed has led to."""
+        """Measure further fixes against the result of the last set that passed."""
         proved = self._proved
         if proved is None:
             return

@@ -41,7 +41,7 @@ class Proposal:
 
 
 def proposals(opened: OpenModel, plan: Plan, choices: Mapping[str, str]) -> list[Proposal]:
-    """Ask all rules of a plan that have a fix, and return what they propose.
+    """Ask all rules of a plan that have a fix, and return their proposals.
 
     Suppressed hits are left alone. What several deployments have in common is proposed once.
     """

@@ -233,7 +233,7 @@ def entry_of(proposal: Proposal) -> FixEntry:
 
 
 def _strictest(found: Sequence[Proposal]) -> list[Proposal]:
-    """Return those that may change the least: what others may change could hide what they do."""
+    """Return the fixes that may change the least: the effect of others could hide theirs."""
     least = min(each.tolerance for each in found)
     return [each for each in found if each.tolerance == least]
 
@@ -256,7 +256,7 @@ def _without_clashes(found: Iterable[Proposal]) -> Iterator[Proposal]:
 
 
 def _touched(proposal: Proposal) -> Iterator[object]:
-    """Iterate over what a fix changes: two fixes of one round may not change the same."""
+    """Iterate over a fix's targets: two fixes of one round may not change the same."""
     for edit in proposal.fix.edits:
         if isinstance(edit, RemoveNodes):
             yield from edit.nodes

@@ -1,4 +1,4 @@
-"""A run of a fleet: gather the files, lint what is not done yet, keep what comes back."""
+"""A run of a fleet: gather the files, lint those not done yet, store the results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from modellint.remote.urls import parsed
 from modellint.results.surveyed import By, Survey, SurveyedRun
 
 Watch = Callable[[Sequence[FleetTask]], Callable[[FleetTask], None]]
-"""Given the files of a run, returns what is to be called with each that is finished."""
+"""Given the files of a run, returns a callback for each that is finished."""
 FINDINGS, INTERNAL_ERROR = 1, 3
 
 
@@ -133,7 +133,7 @@ def _run(
 
 
 def _shown(place: Path | str) -> str:
-    """Return a path, or an address without what it keeps secret."""
+    """Return a path, or an address without its secrets."""
     text = str(place)
     return parsed(text).shown_whole if is_address(text) else text
 

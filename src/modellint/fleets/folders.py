@@ -16,7 +16,7 @@ from modellint.remote.urls import parsed
 
 
 class ResultsFolder(Protocol):
-    """Files by name, with forward slashes. What is written is there as a whole or not at all."""
+    """Files by name, with forward slashes. Writes are atomic."""
 
     shown: str
     """The folder as reports name it, without secrets."""
@@ -37,7 +37,7 @@ class ResultsFolder(Protocol):
         """Return the content of a file. Raises OSError."""
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file, over what was there. Raises OSError or UsageError."""
+        """Write a file, replacing any earlier one. Raises OSError or UsageError."""
 
 
 def results_folder(place: Path | str) -> ResultsFolder:

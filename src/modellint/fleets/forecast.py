@@ -1,4 +1,4 @@
-"""When a run will be finished, by what it did of late."""
+"""Forecast of when a run will be finished, from its recent progress."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def read_owners(path: Path) -> Owners:
 
 
 def _of_lines(text: str) -> Iterator[Owned]:
-    """Iterate over the lines of a CODEOWNERS; one without owners frees what it matches."""
+    """Iterate over the lines of a CODEOWNERS; a line without owners exempts its matches."""
     default: tuple[str, ...] = ()
     for line in text.splitlines():
         line = line.strip()

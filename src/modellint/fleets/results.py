@@ -125,7 +125,7 @@ class Results:
             self.flush()
 
     def flush(self, *, finished: bool = False) -> FleetRun:
-        """Write what has not been written yet, and return what is known of the run."""
+        """Write the pending rows, and return the summary of the run."""
         if self._models:
             self._part += 1
             self._write("findings", self._part, self._findings)

@@ -13,11 +13,11 @@ from modellint.fleets.task import FleetTask, Orders, Policy, Rows, rows_of_death
 from modellint.fleets.worker import Outcome
 
 AHEAD = 2
-"""Batches per slot that an engine has at a time, so that none of its workers waits for us."""
+"""Batches per slot that an engine has at a time, so that no worker waits."""
 MOST_FILES, MOST_BYTES = 32, 16 << 20
-"""Files of a batch, and their sizes together: what is large goes alone."""
+"""Maximum number of files in a batch, and their total size: large files go alone."""
 SHARES = 8
-"""Batches per slot that there are at least, so that all workers end at about the same time."""
+"""Minimum number of batches per slot, so that all workers end at about the same time."""
 
 Batch = tuple[FleetTask, ...]
 Done = Callable[[FleetTask, Rows], None]

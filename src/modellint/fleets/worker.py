@@ -15,9 +15,9 @@ from modellint.base.errors import UsageError
 from modellint.fleets.task import FleetTask, Orders, Rows, lint_task
 
 Outcome = Rows | str
-"""The rows of a file, or what the process died of that linted it."""
+"""The rows of a file, or the cause of death of the process that linted it."""
 PATIENCE = 120.0
-"""Seconds for which a child waits for more to do: a worker may live for long after a run."""
+"""Seconds that an idle child waits for work: a worker may outlive a run by far."""
 
 _own = threading.local()
 _runs: dict[Popen[bytes], str] = {}
@@ -27,7 +27,7 @@ _ended: set[str] = set()
 
 
 def lint_batch(orders: Orders, batch: Sequence[FleetTask]) -> list[Outcome]:
-    """Return the rows of each file, or what its process died of.
+    """Return the rows of each file, or its process's cause of death.
 
     Each thread of a worker has a child, so that neither the worker nor the other files die of one.
     """
@@ -57,7 +57,7 @@ def _linted(orders: Orders, task: FleetTask) -> Outcome:
 
 
 def _child(orders: Orders) -> tuple[Popen[bytes], tuple[object, ...]]:
-    """Return this thread's child, and what a new one is to be given first."""
+    """Return this thread's child, and the first message for a new one."""
     process: Popen[bytes] | None = getattr(_own, "process", None)
     if process is not None:
         if _runs.get(process) == orders.run and process.poll() is None:

@@ -47,7 +47,7 @@ class Flatbuffer:
         return self.table_at(0)
 
     def charge(self, length: int) -> None:
-        """Count what is read, so that a file cannot make it take longer than a file of its size."""
+        """Count reads, so that reading a file takes no longer than its size justifies."""
         self._left -= length
         if self._left < 0:
             raise MalformedError(

@@ -30,7 +30,7 @@ Fields: TypeAlias = Mapping[int, "Field"]
 
 
 def flatbuffer(identifier: bytes, root: Fields) -> bytes:
-    """Return a file: each table lies before what its offsets lead to."""
+    """Return a file in which each table precedes the targets of its offsets."""
     out = bytearray(4) + identifier
     _write(out, 0, root)
     return bytes(out)
@@ -95,5 +95,5 @@ def _size(value: Field) -> int:
 
 
 def _pad(out: bytearray, alignment: int, before: int) -> None:
-    """Append zeros, so that what follows `before` more bytes is aligned."""
+    """Append zeros, so that data after `before` more bytes is aligned."""
     out += bytes(-(len(out) + before) % alignment)

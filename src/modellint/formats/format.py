@@ -107,7 +107,7 @@ class Format:
     """True if files of the format are reported as what they are even where their names promise
     another format, because what they can do matters more."""
     is_acyclic: bool = False
-    """True if loaders refuse a graph in which a node waits for itself, whatever its order."""
+    """True if loaders reject a graph with a cycle."""
     reader: str = ""
     """Module with `sniff` and `read`; empty if the format is recognized but cannot be read yet."""
     editor: str = ""
@@ -198,6 +198,6 @@ _module = cache(import_module)
 
 
 def _expression(pattern: str, names: dict[str, str]) -> str:
-    """A glob as a regular expression, with what its placeholders stand for."""
+    """A glob as a regular expression, with its placeholders filled in."""
     parts = re.split(r"(\{name\}|\{stem\})", pattern)
     return "".join(names.get(part) or re.escape(part).replace(r"\*", ".*") for part in parts)

@@ -1,4 +1,4 @@
-"""Elements of HDF5 datasets that are stored in chunks: where each chunk is, and what it holds.
+"""Elements of HDF5 datasets stored in chunks: the location and content of each chunk.
 
 Chunks are found by a tree of their places, of the old or of the new kind, by a fixed array, or as
 one. Extensible arrays, and filters other than gzip, shuffle and checksums, stay unread.
@@ -77,12 +77,12 @@ class Chunks(NamedTuple):
 
     @property
     def work(self) -> int:
-        """Return the bytes that the chunks come to, as they are stored or decompressed."""
+        """Return the bytes of the chunks, stored or decompressed, whichever are more."""
         unpacked = len(self.parts) * prod(self.sizes) * self.width
         return max(unpacked, sum(each.length for each in self.parts))
 
     def elements(self, contents: Iterable[bytes], shape: tuple[int, ...]) -> bytes | None:
-        """Return all elements in order, from what the chunks hold; None if that cannot be."""
+        """Return all elements in order, from the chunks; None if they do not add up."""
         import numpy as np
 
         if 0 in shape:  # other dims may be more than numpy can have

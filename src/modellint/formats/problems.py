@@ -100,7 +100,7 @@ class Problems(list[Problem]):
 
 
 class MalformedError(Exception):
-    """The content of a file is not what its format allows; becomes the model's fatal problem."""
+    """The content of a file violates its format; becomes the model's fatal problem."""
 
     def __init__(self, kind: str, detail: str, **facts: object) -> None:
         super().__init__(detail)

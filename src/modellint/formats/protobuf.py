@@ -1,4 +1,4 @@
-"""Reading of protobuf messages at wire level: what is not asked for stays in the file."""
+"""Reading of protobuf messages at wire level: fields stay in the file until requested."""
 
 from __future__ import annotations
 

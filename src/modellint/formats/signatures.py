@@ -75,7 +75,7 @@ _web_page = _pattern(rb"\s*<(!doctype\s+html|html|head)\b", detail="a web page")
 
 
 def is_stand_in(head: bytes) -> bool:
-    """Return True for what is found where a download or checkout should have left a file."""
+    """Return True for content left by a failed download or checkout."""
     return lfs_facts(head) is not None or _web_page(head) is not None
 
 

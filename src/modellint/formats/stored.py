@@ -1,4 +1,4 @@
-"""Tensors whose elements lie in a file as they are, little-endian and one after the other."""
+"""Tensors whose elements are stored consecutively in a file, little-endian."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class StoredTensors:
             self.changed(region.path, error)
 
     def changed(self, path: Path, error: OSError) -> None:
-        """Record once that a file is not what it was when it was opened."""
+        """Record once that a file has changed since it was opened."""
         if not any(problem.kind == "unreadable" for problem in self.problems):
             detail = f"{path.name} changed while it was read ({reason_of(error)})"
             self.problems.note("unreadable", detail=detail)

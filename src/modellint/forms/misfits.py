@@ -270,7 +270,7 @@ def scanned_lists(_: Facts, node: Node) -> str:
 
 
 def scanned_axes(facts: Facts, node: Node) -> str:
-    """Describe a Scan along an axis that what it scans does not have."""
+    """Describe a Scan along an axis that the scanned value does not have."""
     read, written = _scanned(node)
     body = node.subgraphs.get("body")
     if not read or not written or body is None:

@@ -27,7 +27,7 @@ COLORS = (1, 3)
 """Channels of an image."""
 TOKENS = "input_ids"
 TEXT = frozenset({TOKENS, "attention_mask", "token_type_ids", "position_ids"})
-"""Inputs of what reads a whole text at once."""
+"""Inputs of models that read a whole text at once."""
 FEATURES = frozenset({"last_hidden_state", "token_embeddings"})
 """Results with a vector for each token."""
 LOGITS = "logits"
@@ -72,7 +72,7 @@ def _table() -> Mapping[str, Sequence[Mapping[str, float]]]:
 
 
 def use_of(told: Inspection) -> WeightUse | None:
-    """Return what a model is for; None if its interface does not say so without a doubt."""
+    """Return a model's task; None unless its interface makes it certain."""
     use = told.macs_per_parameter
     if use is None or not told.inputs or not told.outputs:
         return None

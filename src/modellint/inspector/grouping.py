@@ -188,7 +188,7 @@ def _on_cycles(graph: Graph, units: dict[int, int], groups: int) -> set[int]:
 
 
 def _trimmed(units: set[int], after: dict[int, set[int]], before: dict[int, set[int]]) -> set[int]:
-    """Return what is left once everything without anything before it is removed, repeatedly."""
+    """Return what is left after repeatedly removing everything without predecessors."""
     waiting = {unit: len(before[unit] & units) for unit in units}
     ready = [unit for unit, count in waiting.items() if not count]
     left = set(units)

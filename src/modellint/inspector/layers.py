@@ -13,7 +13,7 @@ from modellint.results.inspection import Layer
 
 MOST = 6
 MOST_CONVERTERS = 4
-"""Nodes that are followed from a layer up to its weight: twice what a pair has."""
+"""Maximum number of nodes between a layer and its weight: twice the length of a pair."""
 _CONVERTING = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 
 

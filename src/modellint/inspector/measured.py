@@ -1,4 +1,4 @@
-"""Layers of a measured run, with what the device could do at best."""
+"""Layers of a measured run, with the device's best possible times."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Needs:
         )
 
     def _instead(self, deployment: Deployment) -> list[str] | None:
-        """Return what the device computes in if it has no units for the model's floats."""
+        """Return the device's precision if it has no units for the model's floats."""
         target = deployment.target
         if target is None or not target.computes_only_integers:
             return None

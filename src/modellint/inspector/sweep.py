@@ -179,7 +179,7 @@ def _certainty(
 
 
 def _merit(candidate: Candidate) -> tuple[object, ...]:
-    """Return a key: what satisfies, then what is cheap, then what is fast."""
+    """Return a sort key: those that satisfy first, then cheap ones, then fast ones."""
     order: list[Certainty | None] = ["surely", "expected", "no"]
     price = candidate.price if candidate.price is not None else float("inf")
     return order.index(candidate.satisfies), len(candidate.reasons), price, candidate.expected

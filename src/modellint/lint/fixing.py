@@ -132,7 +132,7 @@ def wanted_by(settings: Settings) -> Wanted:
 
 
 def _place(found: Found, to: Path) -> Path:
-    """Return where a fixed model goes: below the folder as it is below the working folder."""
+    """Return the path of a fixed model: below the folder as it is below the working folder."""
     shown = Path(found.shown)
     inside = not shown.is_absolute() and ".." not in shown.parts
     return to / (shown if inside else shown.name)

@@ -21,6 +21,6 @@ class Request:
     shown_as: Mapping[Path, str] = field(default_factory=dict)
     """Names to report instead of files' own, for models from standard input."""
     keeps_finished: bool = False
-    """Give what is finished when interrupted, rather than nothing."""
+    """Return the finished results when interrupted, rather than nothing."""
     force: bool = False
     """Allow a baseline to overwrite any other file that the command line names."""

@@ -133,7 +133,7 @@ def own_path(document: OpenDocument, path: KeyPath) -> KeyPath | None:
 
 
 def meaning_at(document: OpenDocument, offset: int) -> dict[str, Any] | None:
-    """Return what a key or a value means."""
+    """Return the meaning of a key or a value."""
     place = document.toml.at(offset)
     path = own_path(document, place.path) if place is not None else None
     if place is None or not path:

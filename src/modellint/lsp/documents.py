@@ -20,7 +20,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 @dataclass(frozen=True, slots=False, eq=False)
 class OpenDocument:
-    """The text of a document as it is in the editor."""
+    """The current text of a document in the editor."""
 
     uri: str
     path: Path

@@ -65,7 +65,7 @@ class ModelLinter:
             self.lint(path, PAUSE, is_named=is_named)
 
     def cancel(self, path: Path) -> None:
-        """End what is going on about a model that is being changed."""
+        """Cancel pending work on a model that is being changed."""
         uri = uri_of(first_part(path))
         self._chores.forget(uri)
         self._linting.cancel(uri)

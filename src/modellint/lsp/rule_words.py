@@ -97,7 +97,7 @@ def values(path: KeyPath, typed: str, toml: TomlText, project: Project) -> Itera
 
 
 def last_word(text: str) -> str:
-    """Return the end of what was typed that a completion replaces."""
+    """Return the end of the typed text that a completion replaces."""
     found = _WORD.match(text[::-1])  # from the end: a search would begin again at each letter
     return found[0][::-1] if found is not None else ""
 
@@ -154,7 +154,7 @@ def variables(path: KeyPath, toml: TomlText) -> list[Word]:
 
 
 def key_meaning(path: KeyPath, project: Project) -> str:
-    """Return what is said of a key."""
+    """Return the explanation of a key."""
     name = path[-1]
     if not isinstance(name, str):
         name, path = str(path[-2]), path[:-1]
@@ -162,7 +162,7 @@ def key_meaning(path: KeyPath, project: Project) -> str:
 
 
 def value_meaning(path: KeyPath, text: str, at: int, project: Project) -> str:
-    """Return what is said of the word at an offset of a text."""
+    """Return the explanation of the word at an offset of a text."""
     names = {each for each in path if isinstance(each, str)}
     before, after = last_word(text[:at]), re.match(r"[\w.]*", text[at:])
     word = before + (after[0] if after is not None else "")

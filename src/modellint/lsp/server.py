@@ -46,7 +46,7 @@ WATCHING = 5.0
 
 
 class EditorServer:
-    """Answers one editor until it says `exit`, or is gone."""
+    """Answers one editor until it sends `exit` or disconnects."""
 
     def __init__(self, source: BinaryIO, sink: BinaryIO, check: ConfigCheck) -> None:
         self._endpoint = Endpoint(HeaderFraming(), source, sink)
@@ -234,7 +234,7 @@ class EditorServer:
                 self._publish(uri, found, document.version)
 
     def _reconsider(self) -> None:
-        """Look again at what a configuration, a rule or a target bears on."""
+        """Check again whatever depends on a configuration, a rule or a target."""
         for uri, document in tuple(self._documents.items()):
             if document.path.suffix == ".toml":
                 self._chores.later(uri, TYPING, partial(self._diagnose, uri))
@@ -383,7 +383,7 @@ _NAME = {"name": "modellint", "version": __version__}
 
 
 def _end_with(parent: int) -> None:
-    """End the program when a process is gone, in case it left the streams open to another."""
+    """End the program when the client process ends, in case another one keeps the streams open."""
 
     def watch() -> None:
         while _is_alive(parent):

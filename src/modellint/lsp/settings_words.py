@@ -157,7 +157,7 @@ def _hints() -> dict[str, Any]:
 
 
 def key_meaning(path: KeyPath, project: Project) -> str:
-    """Return what is said of a key."""
+    """Return the explanation of a key."""
     words = [each for each in path if isinstance(each, str)]
     if not words:
         return ""
@@ -173,7 +173,7 @@ def key_meaning(path: KeyPath, project: Project) -> str:
 
 
 def value_meaning(path: KeyPath, text: str, toml: TomlText, project: Project) -> str:
-    """Return what is said of a value that is a string."""
+    """Return the explanation of a string value."""
     head = path[0]
     if head in SELECTING or (head == "suppress" and path[-1] == "rule"):
         return selector_meaning(project, text)

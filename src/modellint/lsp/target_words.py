@@ -74,13 +74,13 @@ def values(path: KeyPath, project: Project) -> Iterable[Word]:
 
 
 def key_meaning(path: KeyPath, project: Project) -> str:
-    """Return what is said of a key."""
+    """Return the explanation of a key."""
     names = _names(path)
     return named(keys(names[:-1], project), names[-1])
 
 
 def value_meaning(path: KeyPath, text: str, project: Project) -> str:
-    """Return what is said of a value."""
+    """Return the explanation of a value."""
     names = _names(path)
     if names == ("runtime",):
         return named(runtimes(), text)

@@ -1,4 +1,4 @@
-"""Words that can stand at a place of a configuration or a rule file, and what they mean."""
+"""Words that are valid at a position of a configuration or a rule file, and their meanings."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ _NAMES: Mapping[Any, str] = {
 
 
 def type_name(hint: Any) -> str:
-    """Return what a key of this type is, in a word or by its choices."""
+    """Describe the type of a key, in a word or by its choices."""
     if hint in _NAMES:
         return _NAMES[hint]
     choices = [word.text for word in of_type(hint)]

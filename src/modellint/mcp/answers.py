@@ -142,7 +142,7 @@ def _confined(text: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The models at a path that may be read, and what is to be said of the others."""
+    """The readable models at a path, and remarks about the others."""
 
     models: list[Path]
     notes: list[str]

@@ -1,4 +1,4 @@
-"""The tools that agents may call: what they are for, and the arguments that they take."""
+"""The tools that agents may call: their purpose and arguments."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def product(dims: Iterable[int]) -> int:
 
 
 def saturated(count: int) -> int:
-    """Return a count, or what is nearest to it within `MOST`: files state negative dims as well."""
+    """Return a count clamped to 0 to `MOST`: files may contain negative dims."""
     return max(-MOST, min(count, MOST))
 
 

@@ -27,14 +27,14 @@ Elements = Callable[[], "NDArray[Any]"]
 
 @dataclass(frozen=True, slots=True)
 class RemoveNodes:
-    """Take out nodes. What else reads their outputs has to be replaced in the same fix."""
+    """Remove nodes. Other uses of their outputs have to be replaced in the same fix."""
 
     nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Let what reads a value read another one: all its uses, or only some.
+    """Replace a value by another one: all its uses, or only some.
 
     An output of the graph keeps its name, whatever it is replaced by.
     """

@@ -95,7 +95,7 @@ class Value:
         self.known_dtype, self.known_shape = self.declared_dtype, self.declared_shape
 
     def declare(self, dtype: DType | None, shape: Shape | None) -> None:
-        """Record what the file says; what it has said before stays."""
+        """Record the file's type; an earlier one stays."""
         if self.tensor is not None:
             return
         self.declared_dtype = self.declared_dtype or dtype
@@ -110,7 +110,7 @@ class Value:
         self.known_shape = _refined(self.known_shape, shape)
 
     def correct(self, dtype: DType | None, shape: Shape | None) -> None:
-        """Take what inference says, and what the file says only where that is open."""
+        """Use the inferred type, and the file's only where that is open."""
         if self.tensor is not None:
             return
         self.known_dtype = self.known_dtype or dtype

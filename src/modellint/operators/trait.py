@@ -61,7 +61,7 @@ class Trait(str, Enum):
     ROOT = "root"
     """Takes a root or an inverse, and so needs an epsilon."""
     POINTWISE = "pointwise"
-    """Computed element by element, so that it can run in the kernel that makes its input."""
+    """Computed element by element, so that it can run in the kernel of its producer."""
 
     NEVER_NEGATIVE = "never-negative"
     WIDENED = "widened"

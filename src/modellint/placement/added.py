@@ -53,5 +53,5 @@ class AddedNodes:
 
 
 def beside(node: Node, op: str, name: str) -> Node:
-    """Return a node that is in no graph: what a runtime puts next to another."""
+    """Return a node outside of any graph, which a runtime inserts next to another."""
     return Node(node.graph, node.index, op, "", f"{node.label}/{name}")

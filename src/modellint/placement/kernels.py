@@ -80,7 +80,7 @@ class KernelJudge(NodeJudge):
         return self._refusals[id(node)]
 
     def _found_refusal(self, node: Node) -> NotTaken | None:
-        """Return why a node cannot run on the GPU; what is replaced by its body can."""
+        """Return why a node cannot run on the GPU; one that is replaced by its body can."""
         opset = opset_of(node)
         fused = self._fused.get(id(node), "")
         too_old = self._too_old(node)
@@ -230,7 +230,7 @@ class KernelJudge(NodeJudge):
         return found
 
     def _readers_of_alike(self, node: Node, place: int) -> Iterator[tuple[Node, int | None]]:
-        """Iterate over what reads an output of a node, or of one that is removed for it."""
+        """Iterate over the consumers of a node, or of a node that is removed for it."""
         for each in (node, *self._alike.get(id(node), ())):
             value = each.output(place)
             if value is not None:

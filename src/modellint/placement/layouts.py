@@ -164,7 +164,7 @@ def _axes(node: Node) -> tuple[int, ...]:
 
 
 def _gives_indices(facts: Facts, node: Node) -> bool:
-    """Return True for what a look-up of rows reads."""
+    """Return True for an input of a row look-up."""
     value = node.output()
     readers = value.consumers if value is not None else ()
     return any(use.node.op_type in _LOOKUPS and use.index == 1 for use in readers)

@@ -33,7 +33,7 @@ def lazily(
 def _with_needs(
     node: Node, needs: Mapping[int, Sequence[Node]], done: Container[int]
 ) -> Iterator[Node]:
-    """Iterate over a node and all that it needs and is not done, what is needed first."""
+    """Iterate over a node and its pending dependencies, dependencies first."""
     waiting, seen = [(node, False)], set[int]()
     while waiting:
         each, is_ready = waiting.pop()

@@ -31,7 +31,7 @@ def waves(
 def readers_of(
     nodes: Sequence[Node], is_removed: Callable[[Node], bool], added: AddedNodes
 ) -> dict[int, list[Node]]:
-    """Return what reads each of the nodes, by their ids."""
+    """Return the consumers of each node, by id."""
     here = {id(node) for node in nodes}
     direct = {id(node): readers(node, here, is_removed) for node in nodes}
     return {id(node): added.readers(node, lambda each: direct[id(each)]) for node in nodes}

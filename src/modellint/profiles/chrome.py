@@ -24,7 +24,7 @@ WHOLE = "the trace marks no inferences: its times are those of the whole trace"
 
 
 def read(table: Any, path: Path) -> RunPart | None:
-    """Return the run of a trace; None for what is not one."""
+    """Return the run of a trace; None for anything else."""
     listed = table.get("traceEvents") if isinstance(table, dict) else table
     if not isinstance(listed, list) or not any(_is_whole(each) for each in listed):
         return None

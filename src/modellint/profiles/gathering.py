@@ -61,7 +61,7 @@ def times_from(seconds: Sequence[float]) -> RunTimes | None:
 
 
 def per_inference(events: Iterable[Event], runs: Sequence[tuple[float, float]]) -> list[Gathered]:
-    """Return what each layer takes in an inference.
+    """Return the time of each layer in an inference.
 
     `runs` are the beginnings and ends of inferences, in order; without any, all events are one.
     Events outside all of them do not count.

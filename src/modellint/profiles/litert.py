@@ -48,7 +48,7 @@ def read_json(table: Any, path: Path) -> RunPart | None:
 
 
 def read(text: str, path: Path) -> RunPart | None:
-    """Return the run of an output; None for what is not one."""
+    """Return the run of an output; None for anything else."""
     counts = list(_COUNT.finditer(text))
     whole = _TIMINGS.search(text)
     if not counts and whole is None:

@@ -35,7 +35,7 @@ def is_profile(table: object) -> bool:
 
 
 def read(table: Any, path: Path) -> RunPart | None:
-    """Return the run of a profile; None for what is not one."""
+    """Return the run of a profile; None for anything else."""
     if not is_profile(table):
         return None
     layers = layers_of(table)

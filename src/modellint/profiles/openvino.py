@@ -25,7 +25,7 @@ _REFORMATS = frozenset(("Reorder", "Convert", "Transpose_Reorder"))
 
 
 def read(table: Any, path: Path) -> RunPart | None:
-    """Return the run of a report in JSON; None for what is not one."""
+    """Return the run of a JSON report; None for anything else."""
     if not isinstance(table, dict):
         return None
     results, counters = table.get("execution_results"), table.get("avg_performance")
@@ -39,7 +39,7 @@ def read(table: Any, path: Path) -> RunPart | None:
 
 
 def read_report(text: str, path: Path) -> RunPart | None:
-    """Return the run of a report in CSV; None for what is not one."""
+    """Return the run of a CSV report; None for anything else."""
     lines = text.splitlines()
     if lines and lines[0].startswith(";".join(_COLUMNS)):
         return _counters([_of_csv(lines[0], line) for line in lines[1:] if _is_counter(line)])

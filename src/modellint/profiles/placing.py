@@ -134,7 +134,7 @@ class _Claims:
             del self._wanted[layer]
 
     def _join_last(self, node: Node) -> None:
-        """Claim a node for the last of the layers that compute what it reads, if all are known."""
+        """Claim a node for the last of its producers' layers, if all are known."""
         layers = [self._layer.get(each) for each in _makers(node)]
         if node not in self._layer and layers and None not in layers:
             self._layer[node] = max(layer for layer in layers if layer is not None)

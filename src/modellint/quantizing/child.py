@@ -124,7 +124,7 @@ def _quantize(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finish(out: Path, record: dict[str, str]) -> None:
-    """State what the model was quantized with; drop imports that pre-processing added."""
+    """Record the quantizer in the model; drop imports that pre-processing added."""
     model = onnx.load(out, load_external_data=False)
     stated = {each.key: each.value for each in model.metadata_props}
     onnx.helper.set_model_props(model, {**stated, **record})

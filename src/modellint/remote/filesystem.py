@@ -109,7 +109,7 @@ class OtherFolder:
         self._opened = None
 
     def _asked(self, ask: Callable[[], Answer], traffic: Traffic) -> Answer:
-        """Return the answer if it comes in time; what is too late goes on without us."""
+        """Return the answer if it comes in time; a late request continues in the background."""
         self._patience.require()
         traffic.add(requests=1)
         answer = begun(ask)

@@ -6,7 +6,7 @@ from bisect import bisect_right, insort
 from collections import OrderedDict, defaultdict
 
 MOST_HELD = 64 << 20
-"""Bytes to keep. What was read longest ago goes first, and would be fetched again."""
+"""Bytes to keep. The least recently read are dropped first, and fetched again if needed."""
 
 
 class Held:

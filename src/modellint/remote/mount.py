@@ -32,7 +32,7 @@ from modellint.remote.whole import write_whole
 FIRST = 1 << 16
 """Bytes to fetch of the beginning of a file, where headers are."""
 LEAST, MOST = 1 << 14, 1 << 20
-"""Bytes to fetch at once: what is read in order is fetched in ever larger parts."""
+"""Bytes to fetch at once: sequential reads fetch ever larger parts."""
 NEAR = 1 << 16
 """Bytes that are fetched rather than jumped over: a request costs as much time."""
 SMALL = 1 << 22
@@ -41,7 +41,7 @@ than finding the way through them."""
 MOST_REQUESTS = 10_000
 """Requests for one model: names and places in it decide how many it takes."""
 _OTHERS = frozenset({"pyproject.toml", "modellint.toml", ".modellint.toml", ".gitignore"})
-"""Files that would say how to lint: what is remote has no say in that."""
+"""Configuration files, which do not count if they are remote."""
 
 
 @dataclass(slots=True)
@@ -324,7 +324,7 @@ class Mount:
         return start, min(end, entry.size, after if after is not None else entry.size)
 
     def _take_expected(self, name: str) -> None:
-        """Add what was fetched before it was needed; if that failed, it is asked for again."""
+        """Add data that was fetched ahead; if that failed, it is requested again."""
         expected = self._expected.pop(name, None)
         if expected is None:
             return
@@ -393,6 +393,6 @@ def _state(entry: RemoteFile) -> tuple[int, str]:
 
 
 def _is_plain(name: str) -> bool:
-    """Return False for names that would be addresses: what a model names is never one."""
+    """Return False for names that would be addresses: a model's files never are."""
     parts: Sequence[str] = name.split("/")
     return bool(name) and not any(part.endswith(":") or part in ("", "..") for part in parts)

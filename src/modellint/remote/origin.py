@@ -25,7 +25,7 @@ STALLS = 2
 
 
 class FetchError(OSError):
-    """A remote file could not be fetched, or not as it is."""
+    """A remote file could not be fetched, or not unchanged."""
 
     def __init__(self, text: str) -> None:
         super().__init__(errno.EIO, text)

@@ -77,7 +77,7 @@ class _Opener:
         self._opened: list[Mount] = []
 
     def mounted(self, url: Url, folder: Path) -> tuple[Mount, Path, list[str]]:
-        """Return what an address names, as a folder or a file of stand-ins, and remarks."""
+        """Return the stand-in of an address, a file or a folder, and remarks."""
         folder.mkdir()
         if url.name:
             mount = self._mount(url, folder)

@@ -167,7 +167,7 @@ class StoreFolder:
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
-        """Say in our own words what the store's client says: it may repeat addresses."""
+        """Reword an error of the store's client, which may repeat addresses."""
         import obstore
 
         errors = obstore.exceptions
@@ -276,7 +276,7 @@ def _credentials(kind: str) -> tuple[dict[str, Any], Any]:
 
 
 def _connection(text: str) -> dict[str, Any]:
-    """Return what a connection string of Azure says."""
+    """Return the settings in an Azure connection string."""
     parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
     return {ours: parts[its] for its, ours in _CONNECTION.items() if parts.get(its)}
 

@@ -1,4 +1,4 @@
-"""Addresses of models, and how to name them without what they keep secret."""
+"""Addresses of models, and names for them without secrets."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Url:
     scheme: str
     kind: Kind
     top: str
-    """The folder, as it is asked for."""
+    """The folder, as requested."""
     shown: str
-    """The folder, as it is shown."""
+    """The folder, as displayed."""
     name: str = ""
     """The file; empty for the folder itself."""
     query: str = ""
 
     @property
     def shown_file(self) -> str:
-        """Return the file as it is shown: what a query says may be a signature."""
+        """Return the file as displayed, without the query, which may be a signature."""
         return f"{self.shown}/{self.name}{'?…' if self.query else ''}"
 
     @property

@@ -78,7 +78,7 @@ class WebAnswer:
 
 
 class WebFolder:
-    """The folder of a file on a web server, which does not tell what else is in it."""
+    """The folder of a file on a web server, which does not list its other files."""
 
     checks_tags = True
     _is_pinned = False
@@ -348,7 +348,7 @@ def _same(url: str, first: Any) -> bool:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Return True for failures that may be gone in a moment."""
+    """Return True for failures that may be temporary."""
     if isinstance(error, FetchError):
         return isinstance(error, StalledError)
     return not isinstance(error, socket.gaierror)

@@ -56,7 +56,7 @@ def bytes_read(node: Node, sizes: Kept[Value, int | None]) -> int | None:
 
 
 def is_known(node: Node, sizes: Kept[Value, int | None]) -> bool:
-    """Return True if what a node reads and writes is known, without summing it up."""
+    """Return True if a node's reads and writes are known, without adding them up."""
     if node.op_type in _MOVES_NOTHING:
         return True
     for value in (*node.inputs, *node.outputs):

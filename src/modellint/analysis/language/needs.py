@@ -29,7 +29,7 @@ _BY_BYTES = {4: "fp32", 2: "fp16", 1: "int8", 0.5: "int4"}
 TIGHT = 0.95
 """Share of the room above which a model fits only tightly."""
 STEP = 256
-"""Multiple of tokens to which the longest context is rounded down."""
+"""The longest context is rounded down to a multiple of this many tokens."""
 MOST_TOKENS = 1 << 24
 MOST_REQUESTS = 1 << 12
 
@@ -114,7 +114,7 @@ class LanguageNeeds:
 
     @cached_property
     def _reserved(self) -> Reserved | None:
-        """Return what the runtime keeps free from its start, if that is known for the device."""
+        """Return the bytes that the runtime keeps free from the start, if known for the device."""
         target = self.deployment.target
         device = _seen(target) if target is not None else None
         if not self.runtime.startup or (target is not None and device is None):
@@ -129,7 +129,7 @@ class LanguageNeeds:
 
     @property
     def compute_basis(self) -> Basis:
-        """Return what the figures of compute follow."""
+        """Return the basis of the figures for compute buffers."""
         if self.runtime.graph:
             return "planned"
         return "estimated" if self._reserved is not None else "least"
@@ -179,7 +179,7 @@ class LanguageNeeds:
 
     @cached_property
     def longest(self) -> int | None:
-        """Return the longest context that fits, at most what was trained; 0 if none does."""
+        """Return the longest context that fits, at most the trained one; 0 if none fits."""
         room = self.room
         if room is None:
             return None
@@ -208,7 +208,7 @@ class LanguageNeeds:
 
 
 def _seen(target: Target) -> ReservingDevice | None:
-    """Return what a runtime sees of a GPU of NVIDIA; None for others, which were not measured."""
+    """Return the memory that a runtime sees on an NVIDIA GPU; None for others, unmeasured."""
     if target.compute_capability is None:
         return None
     link = target.interconnect.kind if target.interconnect is not None else ""

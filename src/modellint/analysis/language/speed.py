@@ -88,7 +88,7 @@ def _read(needs: LanguageNeeds, tokens: int, batch: int) -> int:
 
 
 def _read_of(layer: LayerShape, needs: LanguageNeeds, tokens: int, batch: int) -> int:
-    """Return what a step reads for one layer: with an index, all of that and what it chooses."""
+    """Return the bytes that a step reads for a layer: an index is read whole, and its selection."""
     if not layer.chosen:
         return layer_cache(layer, tokens, needs.kv_precision, needs.runtime, batch)
     attended = replace(layer, index_size=0)

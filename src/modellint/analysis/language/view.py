@@ -1,4 +1,4 @@
-"""Architecture of a language model, whatever states it, and the runtime that serves it."""
+"""Architecture of a language model, whatever its source, and the runtime that serves it."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class TimeEstimate:
 
     @property
     def compute(self) -> float:
-        """Return the seconds in which arithmetic is what a kernel waits for."""
+        """Return the seconds during which a kernel waits for arithmetic."""
         return sum([layer.time.compute for layer in self.layers])
 
     @property

@@ -55,7 +55,7 @@ def usual_cpu() -> Fitted:
 
 
 def kind_of(target: Target) -> HardwareKind:
-    """Return the kind of hardware, by which devices without measurements differ."""
+    """Return the kind of hardware, which determines the coefficients of unmeasured devices."""
     if target.compute_capability is not None:
         return "gpu"
     table = kept_toml(FILE)

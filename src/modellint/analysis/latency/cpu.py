@@ -20,7 +20,7 @@ _ROWS = 6
 _SET = 4
 """Blocks of channels that a convolution computes at once."""
 _GAIN = 0.7
-"""Exponent by which more of them at once are faster, as measured."""
+"""Measured exponent of the speed-up from more of them at once."""
 _FP32 = 4
 
 

@@ -73,7 +73,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Nodes that run at once, and what they compute and move."""
+    """Nodes that run as one kernel, with their computation and traffic."""
 
     nodes: tuple[Node, ...]
     kind: Kind

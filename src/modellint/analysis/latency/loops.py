@@ -91,7 +91,7 @@ def _each(node: Node, shape_of: ShapeOf) -> float:
 
 
 def _kind(node: Node, shape_of: ShapeOf) -> str:
-    """Return what an operator without a figure of its own is counted as."""
+    """Return the figure for an operator without its own."""
     op_type = node.op_type
     if op_type in _SOFTMAXES:
         return "softmax"

@@ -56,7 +56,7 @@ class Coefficients:
     fill: float = 64.0
     """Depth of a product whose time equals that of beginning and ending a tile."""
     tile: float = 0.25
-    """Exponent by which smaller tiles are slower: they read their operands more often."""
+    """Exponent of the slowdown of smaller tiles, which read their operands more often."""
     overlap: float = 0.3
     """Share of the shorter one of arithmetic and traffic that does not overlap with the longer."""
     call: float = 2e-5

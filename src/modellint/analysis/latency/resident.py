@@ -43,7 +43,7 @@ class Resident(Machine):
 
 
 class Dataflow(Resident):
-    """A chip that computes all layers at once, with what it has room for of one network."""
+    """A chip that computes all layers at once, and its capacity for one network."""
 
     def __init__(self, target: Target, coefficients: Coefficients, occupied: float) -> None:
         self._is_cut = occupied > coefficients.room

@@ -44,7 +44,7 @@ _ALIGNMENT: Mapping[str, int] = {
     "fp8": 16,
     "tf32": 4,
 }
-"""Elements to which matrix units round depth and columns up; 8 for 16 bits."""
+"""Matrix units round depth and columns up to a multiple of this; 8 for 16 bits."""
 ON_CHIP = 8 << 20
 """Bytes that an NPU keeps on the chip between layers, where its size is not published."""
 

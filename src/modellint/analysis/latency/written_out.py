@@ -13,7 +13,7 @@ _LONGEST = 4
 
 
 def written_out(model: Model, deployment: Deployment) -> list[list[Node]]:
-    """Return the nodes of each operator that is written out, and what a product takes along."""
+    """Return the nodes of each decomposed operator, and those that a product absorbs."""
     found = [norm.nodes for norm in Norms(model, deployment).found]
     graph = model.graph
     return [*found, *_gelus(graph), *_silus(graph), *_sums(graph), *_scaled(graph)]

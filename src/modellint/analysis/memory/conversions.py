@@ -41,7 +41,7 @@ class _Conversion:
         self._copies: dict[int, int] = {}
         """Buffers by that of the same tensor in the other layout."""
         self._returned: dict[int, int] = {}
-        """Blocked buffers by the caller's, to which they are converted."""
+        """Blocked buffers by the caller's buffers that they are converted to."""
         self._sources: dict[int, int] = {}
         """Buffers by those of their transposed values, which are made as they are converted."""
         self._makers: dict[int, int] = {}

@@ -172,7 +172,7 @@ class MemoryEstimate:
         return "does not fit" if self.total.low > self.usable else "tight"
 
     def takes_at_most(self, share: float) -> bool:
-        """Return True if what is counted takes no more of the usable memory, whatever the plan.
+        """Return True if the counted bytes fit into the usable memory, whatever the plan.
 
         Quick to see for nearly all models, and then neither bounds nor the plan are needed.
         """

@@ -19,7 +19,7 @@ _CHANNELS = 1
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """Zeros that fill up the channels of what a convolution of integers reads."""
+    """Zeros that pad the channels of an integer convolution's input."""
 
     node: Node
     value: Value
@@ -63,7 +63,7 @@ def is_quantized_weight(node: Node, folding: Folding) -> bool:
 
 
 def find_fillings(nodes: Iterable[Node], folding: Folding, multiple: int) -> Iterator[Filling]:
-    """Iterate over what is added so that the channels of each group are a multiple."""
+    """Iterate over the additions that round up the channels of each group."""
     for node in nodes:
         if node.op_type not in _CONVOLUTION or not is_integer_product(node):
             continue

@@ -261,7 +261,7 @@ def _widths(tasks: Sequence[Task], busy: Sequence[int], most: int) -> Iterator[i
 
 
 def _kernel(task: Task, at: int) -> object:
-    """Return what is equal for tasks that run as one: products of the same tensor."""
+    """Return a key that is equal for tasks that run as one: products of the same tensor."""
     return at if _has_convolution(task) else tuple(task.reads)
 
 

@@ -83,7 +83,7 @@ def is_fill(value: Value) -> bool:
 
 
 def is_stored(value: Value) -> bool:
-    """Return True for a stored constant, as it is or only arranged in another way."""
+    """Return True for a stored constant, unchanged or only rearranged."""
     return _origin(value, _ARRANGING).is_constant
 
 

@@ -383,7 +383,7 @@ class QuantizationMap:
         return entering + sum(dq.output.is_output for dq in self.activation_dequantizers)
 
     def kept(self, analyse: Callable[[QuantizationMap], T]) -> T:
-        """Return what is computed from the map, on first use."""
+        """Return a result computed from the map, on first use."""
         found: T = self._kept.get(_KEPT, analyse, lambda: analyse(self))
         return found
 

@@ -290,7 +290,7 @@ class Readiness:
 
     @cached_property
     def refused(self) -> list[Obstacle | None]:
-        """Return what makes TensorRT refuse a quantized model, so that nothing of it runs."""
+        """Return the reasons why TensorRT rejects a quantized model."""
         by_type = self.map.by_type
         others = [name for name in by_type if name not in TENSORRT_TYPES | {"uint8", "int32", ""}]
         nodes: dict[str, list[Node]] = {

@@ -17,7 +17,7 @@ MEASURED = having(Trait.CONVOLUTION, Trait.TRANSPOSED_CONVOLUTION)
 
 
 def layer_of(op: WeightedOp) -> str:
-    """Return the layer that stands for an op in the table of what the runtime computes."""
+    """Return the layer that represents an op in the table of the runtime's precisions."""
     traits = of(op.node).traits
     if Trait.TRANSPOSED_CONVOLUTION in traits:
         return TRANSPOSED

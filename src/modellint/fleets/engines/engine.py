@@ -36,7 +36,7 @@ class FleetEngine(Protocol):
         """Return `WorkerDiedError` if one died, a `UsageError` that one raised, or the same."""
 
     def close(self) -> None:
-        """End what the engine started; what is still running is of no interest."""
+        """Stop everything that the engine started, finished or not."""
 
 
 def required(module: str, extra: str) -> Any:

@@ -1,4 +1,4 @@
-"""A Spark cluster: each batch is a job of one partition, so that each can die by itself."""
+"""A Spark cluster: each batch is a job of one partition, so each can fail on its own."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _image(name: str, image: Message, is_optional: bool) -> Feature:
 
 
 def dtype_of(feature: Feature) -> DType | None:
-    """Return the element type of what the network sees of a feature."""
+    """Return the element type in which the network sees a feature."""
     if feature.kind == "image":
         return DTYPES["float32"]
     scalars = {"double": "float64", "int64": "int64", "string": "string"}

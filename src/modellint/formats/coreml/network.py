@@ -152,7 +152,7 @@ class LayerReader(StoredTensors):
         self.stored: Counter[str] = Counter()
 
     def read(self, network: Message, graph: Graph, depth: int = 0) -> dict[str, Value]:
-        """Add the layers of a network to a graph; return what its names refer to."""
+        """Add the layers of a network to a graph; return the values that its names refer to."""
         wiring = Wiring(graph)
         values = dict(graph.values)
         for layer in network.messages(1):

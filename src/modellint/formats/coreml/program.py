@@ -217,5 +217,5 @@ def _declare(value: Value, type: ValueType) -> None:
 
 
 def _possible(dim: Dim) -> Dim:
-    """Return a size as it is, or as open if it is past what others count in."""
+    """Return a size, or an open dim if the size exceeds what other readers can count."""
     return None if isinstance(dim, int) and dim < 0 else dim

@@ -285,7 +285,7 @@ def _shape(described: Feature) -> tuple[int | str | None, ...] | None:
 
 
 def _described(facts: CoreMlFacts) -> dict[str, str]:
-    """Describe what an app sees of a model, for its metadata."""
+    """Describe a model's interface to an app, for its metadata."""
     kind = " ".join(filter(None, (facts.kind, facts.opset)))
     system = SYSTEMS.get(facts.version, "an unknown system")
     described = {

@@ -30,7 +30,7 @@ _PLACES = {name: place for place, name in enumerate(IN_ORDER)}
 
 
 class Argument(NamedTuple):
-    """A value that an operation is given, and what it is if that is a parameter."""
+    """An argument of an operation, with its content if it is a parameter."""
 
     value: Value | None
     constant: Constant | None = None

@@ -149,7 +149,7 @@ class ValueReader(StoredTensors):
         self.tensors = [tensor for tensor in self.tensors if id(tensor) not in dropped]
 
     def close(self) -> None:
-        """Close the files of weights, and record what is wrong with them."""
+        """Close the weight files, and record their problems."""
         for file in self._files.values():
             file.report(self.problems)
             if file.source is not None:

@@ -26,6 +26,6 @@ GGUF = Format(
 
 
 def gguf_facts(model: Model) -> GgufFacts | None:
-    """Return what only GGUF files state; None for a model of another format."""
+    """Return the facts that only GGUF files have; None for a model of another format."""
     facts: GgufFacts | None = model.format_facts if model.format == GGUF.name else None  # type: ignore[assignment]
     return facts

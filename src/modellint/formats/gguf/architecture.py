@@ -111,7 +111,7 @@ def _index(hyper: Hyperparameters) -> dict[str, int]:
 
 
 def _decompressed(hyper: Hyperparameters) -> dict[str, int]:
-    """Return the sizes of latent attention's queries, keys and values besides what is cached."""
+    """Return the sizes of latent attention's queries, keys and values, apart from the cache."""
     return {
         "query_rank": hyper.number("attention.q_lora_rank"),
         "rotated": hyper.number("rope.dimension_count"),

@@ -75,7 +75,7 @@ INTERVALS = {
 BOTH = frozenset({"falcon-h1"})
 """Architectures whose layers attend and also keep a state."""
 FUSED_GATES = frozenset("chatglm glm4 internlm3 neo-bert phi3 phimoe plamo2 plamo3".split())
-"""Architectures whose gate is stored in one tensor with what it gates."""
+"""Architectures that store the gate in one tensor with the gated projection."""
 INDEXED = {"deepseek32": 1, "glm-dsa": 1, "minimax-m3": 2}
 """Architectures whose layers choose what they attend to by an index, and the rows that llama.cpp
 caches of it for each token: a key, or as many elements again as if it had values."""

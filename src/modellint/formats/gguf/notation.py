@@ -79,7 +79,7 @@ _USUAL_IN_ARRAYS = {**_USUAL, int: "i32"}
 _TYPE_NUMBERS = {ggml_name(number): number for number in TYPES}
 
 FARTHEST = 1 << 24
-"""Offset up to which data are written: a text can state any."""
+"""Maximum offset of data to write: a text can contain any."""
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ class PartName:
 
 
 def part_name(path: Path) -> PartName | None:
-    """Return what the name of a file says about parts; None for a model of one file."""
+    """Return the part numbers in the name of a file; None for a model of one file."""
     match = _NAME.fullmatch(path.name)
     if match is None:
         return None

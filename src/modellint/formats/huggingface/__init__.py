@@ -8,7 +8,7 @@ from modellint.formats.format import Format
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 INDEX, SHARD = "*.safetensors.index.json", "*-of-*.safetensors"
 WEIGHTS = ("model", "diffusion_pytorch_model", "adapter_model")
-"""Names of weights without suffixes, in the order in which they are looked for."""
+"""Names of weights without suffixes, in order of preference."""
 
 HUGGING_FACE = Format(
     "huggingface",

@@ -42,7 +42,7 @@ _GLOBAL_HEAD = 512
 _INDEXED = frozenset({"deepseek_v32", "glm_moe_dsa"})
 """Types of models whose layers choose what they attend to by an index, which they cache besides."""
 _UNSCALED = frozenset(" su longrope llama3 mrope default proportional".split(" "))
-"""Schemes that do not lengthen the context beyond what the configuration states."""
+"""Schemes that do not extend the context beyond the configured one."""
 
 
 def architecture_of(facts: FolderFacts, tensors: Iterable[Tensor] = ()) -> Architecture | None:

@@ -72,7 +72,7 @@ class JsonTable:
         return self._table.values()
 
     def over(self, other: JsonTable) -> JsonTable:
-        """Return this table with what only the other states."""
+        """Return this table, completed with keys that only the other has."""
         return JsonTable({**other._table, **self._table})
 
 

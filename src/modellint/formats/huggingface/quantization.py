@@ -36,7 +36,7 @@ class StatedScheme:
 
 
 def quantization_of(facts: FolderFacts) -> StatedScheme | None:
-    """Return what the folder states about the quantization of its weights."""
+    """Return the folder's description of how its weights are quantized."""
     config = facts.config()
     table = config.table("quantization_config") or config.table("text_config").table(
         "quantization_config"

@@ -74,7 +74,7 @@ def _configs(
 
 
 def _metadata(config: JsonTable, stored: dict[str, str]) -> dict[str, str]:
-    """Return what the weights' headers state, and the most telling values of the configuration."""
+    """Return the metadata of the weights' headers, and the main values of the configuration."""
     shown = {key: config.text(key) for key in ("model_type", "torch_dtype", "dtype")}
     shown["architectures"] = ", ".join(config.texts("architectures"))
     return {**stored, **{key: text for key, text in shown.items() if text}}

@@ -15,7 +15,7 @@ class Recurrence(NamedTuple):
     convolution: int = 0
     """Part of it that is the input of its convolution."""
     inner: int = 0
-    """Width in which it computes."""
+    """Width of its computation."""
 
 
 def recurrence(hyper: HyperTable) -> Recurrence:

@@ -25,7 +25,7 @@ _GROUPS = ("layers/", "_layer_checkpoint_dependencies/", "vars/")
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    """Tell files of Keras from others in this container by what is in them."""
+    """Distinguish Keras files from others in this container by their content."""
     if not head.startswith(SIGNATURE):
         return False
     try:

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from modellint.formats.elements import Array
 
 LARGEST_IN_CHUNKS = 1 << 28
-"""Bytes of a tensor up to which its chunks are put together."""
+"""Maximum bytes of a tensor whose chunks are joined."""
 STEM = "model.weights"
 """Beginning of the names of all files of weights."""
 WEIGHTS = f"{STEM}.h5"
 
 
 def read_weights(model: Model, archive: Archive, source: Source, stored: StoredTensors) -> None:
-    """Add the tensors of an archive, if they are in it as they are."""
+    """Add the tensors of an archive, if they are stored uncompressed."""
     place = archive.place(WEIGHTS) if WEIGHTS in archive.members else None
     if place is not None:
         add_datasets(model, Hdf5(source, place[0]), stored)

@@ -1,4 +1,4 @@
-"""Weights of ncnn: a file without names, in which layers find theirs because all are in order.
+"""Weights of ncnn: a file without names, from which layers read theirs in order.
 
 What each layer loads is `load_model` of the layers in
 https://github.com/Tencent/ncnn/tree/20261020/src/layer, and how it is stored is in `modelbin.cpp`.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 _OWN_DOMAIN = "modellint.deadly"
-"""Deadly operators are moved to this domain: inference passes over what it does not know."""
+"""Deadly operators are moved to this domain: inference skips unknown operators."""
 _ODD_PROBLEMS = frozenset(
     {"invalid-tensor", "duplicate-initializer", "duplicate-value", "duplicate-constant"}
 )

@@ -183,7 +183,7 @@ def _namesakes(model: Path) -> Iterator[Path]:
 
 
 def _mode(path: Path) -> int | None:
-    """Return what a path leads to, None for nothing."""
+    """Return the file that a path leads to, None if it does not exist."""
     try:
         return path.stat().st_mode
     except (OSError, ValueError):

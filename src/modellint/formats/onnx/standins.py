@@ -57,7 +57,7 @@ def _replace_in(graph: GraphProto) -> None:
 
 
 class Standin(NamedTuple):
-    """Replacement for an operator, and what a node must have to be replaced."""
+    """Replacement for an operator, and the conditions on a node."""
 
     replace: Callable[[GraphProto, NodeProto], Iterable[NodeProto] | None]
     """Changes the node, and returns nodes to add."""

@@ -26,7 +26,7 @@ _PARSE_ERROR = (
     r"(?:Error context:[^\n]*\n)?(.*)"
 )
 DEEPEST = 64
-"""Limit on nested brackets, for which onnx's parser recurses."""
+"""Limit on nested brackets, on which onnx's parser recurses."""
 LONGEST = 256 << 20
 
 

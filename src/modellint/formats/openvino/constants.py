@@ -93,7 +93,7 @@ class WeightsFile(StoredTensors):
         return np.unpackbits(packed)[: product(shape)].reshape(shape)
 
     def report(self) -> None:
-        """Record what is wrong with the file of weights."""
+        """Record the problems of the weight file."""
         if not self.is_needed:
             return
         facts: dict[str, Any] = {

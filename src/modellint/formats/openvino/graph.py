@@ -41,7 +41,7 @@ class SourcePort(NamedTuple):
 
 @dataclass(slots=True)
 class IrLayer:
-    """A layer with what it is connected to, all by id."""
+    """A layer and its connections, by id."""
 
     element: Element
     id: str

@@ -97,7 +97,7 @@ class _Writer:
 
 
 def _call(text: str) -> tuple[str, list[str], list[str]]:
-    """Parse ``Add:opset1(x, y) f32[2] a=b``: what is called, its inputs, and what follows."""
+    """Parse ``Add:opset1(x, y) f32[2] a=b``: the operation, its inputs, and the rest."""
     first, _, rest = text.partition(" ")
     if "(" not in first:
         return first, [], rest.split()

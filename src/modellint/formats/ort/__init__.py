@@ -1,4 +1,4 @@
-"""ONNX Runtime's own format: an ONNX graph as a flatbuffer, as it is after optimization."""
+"""ONNX Runtime's own format: an optimized ONNX graph as a flatbuffer."""
 
 from __future__ import annotations
 

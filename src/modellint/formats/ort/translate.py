@@ -187,7 +187,7 @@ def _type(table: FlatTable, proto: TypeProto, depth: int) -> None:
 
 
 def _in_order(nodes: Sequence[FlatTable]) -> Iterator[FlatTable]:
-    """Iterate over nodes in an order in which they can run; the file has them by their index."""
+    """Iterate over nodes in an executable order; the file has them by index."""
     makers = {name: at for at, node in enumerate(nodes) for name in node.texts(9) if name}
     placed: set[int] = set()
     for first in range(len(nodes)):

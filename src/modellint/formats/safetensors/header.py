@@ -78,7 +78,7 @@ class TensorHeader(NamedTuple):
 
 
 class InvalidError(ValueError):
-    """The header is not what the library accepts."""
+    """The library does not accept the header."""
 
 
 def header_length(head: bytes) -> int | None:
@@ -213,7 +213,7 @@ def _fields(name: str, stated: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
 
 
 def _pass_over(value: object, depth: int) -> None:
-    """Raise for what the library refuses even in a field that it ignores."""
+    """Raise for values that the library rejects even in fields that it ignores."""
     if isinstance(value, int) and abs(value) > _LARGEST_REAL:
         raise InvalidError("a number out of range")
     if not isinstance(value, (list, tuple)):
@@ -257,7 +257,7 @@ def bits_of(entry: StatedTensor) -> int | None:
 
 
 def mistakes_in(entry: StatedTensor) -> Iterator[str]:
-    """Iterate over what is wrong with a tensor's size."""
+    """Iterate over the mistakes in a tensor's size."""
     bits = bits_of(entry)
     if bits is None:
         yield "more elements than can be counted"

@@ -36,7 +36,7 @@ def encode(text: str) -> bytes:
 
 
 class _Written:
-    """A file as far as it is written."""
+    """A partly written file."""
 
     def __init__(self) -> None:
         self.pairs: list[tuple[str, Any]] = []

@@ -31,7 +31,7 @@ class WeightFile(NamedTuple):
 
 
 def read_part(path: Path, problems: Problems) -> WeightFile:
-    """Read a file's header, and note what its loader refuses. Raises MalformedError, OSError."""
+    """Read a file's header, and record what its loader rejects. Raises MalformedError, OSError."""
     with Source(path) as source:
         header = read_header(source)
         size = source.size

@@ -92,7 +92,7 @@ class FunctionBody:
 
     @property
     def argument_attributes(self) -> Mapping[int, StatedAttributes]:
-        """Return what the function states of its parameters, by their places."""
+        """Return the declarations of the function's parameters, by position."""
         entries = self._function.messages(7) if self._function is not None else ()
         return {
             entry.integer(1): StatedAttributes(stated, 1)
@@ -102,7 +102,7 @@ class FunctionBody:
 
     @cached_property
     def results(self) -> Sequence[ResultSource]:
-        """Return what the function returns, in order."""
+        """Return the results of the function, in order."""
         returned = dict(_texts(self._function, 4))
         named = [each.text(1) for each in self._signature(3)]
         return [source(returned.get(name, name)) for name in named]

@@ -1,4 +1,4 @@
-"""Constants of a graph: their elements are stored as they are, or as numbers of a message."""
+"""Constants of a graph, stored as raw bytes or as numbers of a message."""
 
 from __future__ import annotations
 

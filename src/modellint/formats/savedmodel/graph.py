@@ -1,4 +1,4 @@
-"""The graph of a signature: what a call of it runs, with the functions that it calls inside.
+"""The graph of a signature: the operators that it runs, with called functions inlined.
 
 A SavedModel's main graph only calls functions, which call others. The calls are followed, so that
 the model's graph has the operators themselves. Branches and loops become subgraphs. Variables are
@@ -93,7 +93,7 @@ class GraphReader:
         self._reported: set[str] = set()
 
     def read(self, inputs: Iterable[GraphInput], results: Mapping[str, ResultSource]) -> None:
-        """Fill the model's graph with what is run to get the results, which are its outputs."""
+        """Fill the model's graph with the nodes that compute the results, its outputs."""
         frame = CallFrame(self.bodies.main, self._main, {}, ())
         for each in inputs:
             value = self._main.value(each.name)
@@ -166,7 +166,7 @@ class GraphReader:
         return [self._slot(frame, each) for each in node.sources if not each.is_control]
 
     def _add(self, frame: CallFrame, node: StatedNode) -> Sequence[Slot]:
-        """Add what a node stands for, and return its results."""
+        """Add the operators that a node stands for, and return its results."""
         self._count(1 + len(node.sources))
         op = node.op
         if op == NOTHING:
@@ -210,7 +210,7 @@ class GraphReader:
         return value
 
     def _fed(self, frame: CallFrame, node: StatedNode) -> Slot:
-        """Return what is fed besides the signature's inputs: a default, or an input."""
+        """Return the value fed besides the signature's inputs: a default, or an input."""
         given = self._inputs(frame, node)
         if given and given[0] is not None:
             return given[0]
@@ -293,7 +293,7 @@ class GraphReader:
     def _follow(
         self, frame: CallFrame, body: FunctionBody, wiring: Wiring, inputs: Sequence[Slot]
     ) -> Sequence[Slot]:
-        """Add a function's nodes, and return what it returns."""
+        """Add a function's nodes, and return its results."""
         self._count(len(body.arguments) + len(body.results) + len(body.effects))
         names = [each.name for each in body.arguments]
         slots = {name: (slot,) for name, slot in zip(names, inputs, strict=False)}

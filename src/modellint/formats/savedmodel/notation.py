@@ -1,4 +1,4 @@
-"""SavedModels as text: what is in the graphs, or, after ``@variables``, the index of variables.
+"""SavedModels as text: the content of graphs, or, after ``@variables``, the index of variables.
 
 ```
 tags serve

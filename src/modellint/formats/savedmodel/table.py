@@ -49,7 +49,7 @@ def _block(source: Source, offset: int, length: int) -> bytes:
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Iterate over the entries of a block, whose keys leave out what the last one began with."""
+    """Iterate over the entries of a block, whose keys omit the prefix shared with the last one."""
     if len(block) < 4:
         raise MalformedError("corrupt", "a block of the index of variables is cut off")
     end = len(block) - 4 - 4 * int.from_bytes(block[-4:], "little")

@@ -17,7 +17,7 @@ from modellint.model import Model, Region, Tensor, product
 
 INDEX = f"{VARIABLES}/{VARIABLES}.index"
 _DETAILS = ("_CHECKPOINTABLE_OBJECT_GRAPH",)
-"""Keys of what is stored besides variables."""
+"""Keys of entries other than variables."""
 MOST_SHARDS = 10_000
 
 

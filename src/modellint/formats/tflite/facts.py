@@ -55,7 +55,7 @@ class OperatorCode:
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """The buffers of a file: what they hold, and who needs it."""
+    """The buffers of a file: their content and users."""
 
     count: int = 0
     unused_bytes: int = 0

@@ -21,7 +21,7 @@ _DESCRIBED = {0: "name", 1: "description", 2: "version", 4: "author", 5: "licens
 def words(
     root: FlatTable, stored: Mapping[str, Tensor], signatures: Sequence[Entrance]
 ) -> dict[str, str]:
-    """Return what the file says in words, by what it is about."""
+    """Return the texts in the file's metadata, by topic."""
     found = {}
     if description := root.text(3):
         found["converter"] = description

@@ -95,7 +95,7 @@ class BatchSizes:
     def _first(
         self, node: Node, result: Value, sizes: Mapping[Value, tuple[int, ...]]
     ) -> int | None:
-        """Return a result's first dim, from the shapes of what the node reads."""
+        """Return a result's first dim, from the shapes of the node's inputs."""
         read = [value for value in node.inputs if value in self._stated]
         if not read or any(value not in sizes for value in read):
             return None

@@ -43,7 +43,7 @@ class BufferReader(StoredTensors):
     def tensor(
         self, table: FlatTable, name: str, dtype: DType, shape: tuple[int, ...], *, is_sparse: bool
     ) -> Tensor | None:
-        """Return what the file stores of a tensor; None for one that is computed."""
+        """Return the stored data of a tensor; None for a computed one."""
         elsewhere = table.number(10, "I")
         if elsewhere:
             return self._external(name, dtype, shape, elsewhere)

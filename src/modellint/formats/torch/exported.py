@@ -81,7 +81,7 @@ def _read_program(model: Model, stated: Any, stored: StoredTensors) -> ExportFac
 
 
 def _store_unread(model: Model, value: Value) -> None:
-    """Make a stored value of what the file has in a way that is not read."""
+    """Make a stored value of data in an unsupported encoding."""
     shape, dtype = value.declared_shape, value.declared_dtype
     if shape is None or dtype is None:
         return

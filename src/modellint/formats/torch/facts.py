@@ -55,7 +55,7 @@ class ExportFacts:
     targets: Mapping[Node, str]
     """Operators as PyTorch names them: ``torch.ops.aten.add.Tensor``."""
     in_place: Sequence[Node]
-    """Operators that write over what they are given."""
+    """Operators that overwrite their inputs."""
     arithmetic: int
     """Number of operators on sizes alone, and of assertions, which are not in the graph."""
 

@@ -1,4 +1,4 @@
-"""Files of PyTorch as text: a line for each tensor, its name, type, shape and what is unusual.
+"""PyTorch files as text: a line for each tensor, with name, type, shape and any peculiarity.
 
 ```
 encoder.weight float32 [2,3]

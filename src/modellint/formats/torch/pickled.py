@@ -25,13 +25,13 @@ Pairs = list[tuple[Any, Any]]
 
 
 class Persistent(NamedTuple):
-    """A reference to what is stored outside of the pickle."""
+    """A reference to data stored outside of the pickle."""
 
     id: Any
 
 
 class Built:
-    """An object: what is called with which arguments, and what is put into it then."""
+    """An object: the callable, its arguments, and the state set afterwards."""
 
     __slots__ = ("arguments", "elements", "function", "pairs", "state")
 
@@ -144,7 +144,7 @@ class _Machine:
         self.stack.append(items)
 
     def marked(self) -> list[Any]:
-        """Pop what was pushed since the last mark."""
+        """Pop everything pushed since the last mark."""
         at = len(self.stack) - 1
         while self.stack[at] is not _MARK:
             at -= 1

@@ -39,7 +39,7 @@ _VIEWS = frozenset(
     view view_as flatten reshape reshape_as contiguous
     """.split()
 )
-"""Operators whose results may share the memory of what they are given."""
+"""Operators whose results may share the memory of their inputs."""
 
 
 class ExportedGraphReader:
@@ -57,7 +57,7 @@ class ExportedGraphReader:
         self._kinds: dict[str, str] = {}
 
     def read(self, program: Mapping[str, Any]) -> ExportFacts:
-        """Fill the model's graph, and return what else the program states."""
+        """Fill the model's graph, and return the program's other facts."""
         module = table(program.get("graph_module"), "the graph module")
         signature = table(module.get("signature"), "the signature")
         stored = dict(
@@ -194,7 +194,7 @@ class ExportedGraphReader:
     def _value(
         self, wiring: Wiring, values: dict[str, Value], name: str, label: str, operator: str
     ) -> Value:
-        """Return what is known under a name; what is not becomes a value without a producer."""
+        """Return the value of a name; an unknown one becomes a value without a producer."""
         value = values.get(name)
         if value is None:
             value = values[name] = wiring.value(name)

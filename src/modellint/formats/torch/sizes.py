@@ -125,7 +125,7 @@ def _function(call: ast.Call) -> str:
 
 
 def _literal(call: ast.Call) -> Any:
-    """Return what the first argument states: a symbol's name, or a number."""
+    """Return the first argument: a symbol's name, or a number."""
     first = call.args[0] if call.args else None
     if isinstance(first, ast.UnaryOp) and isinstance(first.op, ast.USub):
         first = first.operand

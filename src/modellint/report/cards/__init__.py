@@ -1,4 +1,4 @@
-"""Model cards: what a file tells about a model, and marked places for what only a person knows."""
+"""Model cards: facts from the file, and marked gaps for what only a person knows."""
 
 from modellint.report.cards.card import Card
 from modellint.report.cards.huggingface import huggingface_card

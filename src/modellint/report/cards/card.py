@@ -63,7 +63,7 @@ class Card:
 
 
 def todo(what: str) -> str:
-    """Return a marked place for what no file tells."""
+    """Return a marked gap for information that is in no file."""
     return f"**To be written by a person:** {what}"
 
 

@@ -31,7 +31,7 @@ def huggingface_card(card: Card) -> str:
 
 
 def _metadata(card: Card) -> Iterator[str]:
-    """Iterate over the lines of the front matter; what is not known is a comment."""
+    """Iterate over the lines of the front matter; unknown values are comments."""
     inspection = card.inspection
     yield "---"
     library = LIBRARIES.get(inspection.format)

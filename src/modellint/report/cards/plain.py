@@ -16,7 +16,7 @@ ASKED = (
     ("Ethical considerations", "whom mistakes could harm, and what is done about it."),
     ("License and contact", "the license of the weights, and who answers questions."),
 )
-"""Sections that only a person can write, and what they are to say."""
+"""Sections that only a person can write, with instructions."""
 
 
 def plain_card(card: Card) -> str:

@@ -1,4 +1,4 @@
-"""Estimates against a measured run: the expected time of each layer, and what it took."""
+"""Estimates against a measured run: the expected and measured time of each layer."""
 
 from __future__ import annotations
 

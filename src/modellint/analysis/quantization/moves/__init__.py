@@ -66,7 +66,7 @@ class Moves:
         return found
 
     def gain(self, move: Move) -> str:
-        """Return what a move gains: ``1.2 M MACs (11.3%) become int8``."""
+        """Return the gain of a move: ``1.2 M MACs (11.3%) become int8``."""
         fewer = f"{counted(move.conversions, 'conversion')} fewer" if move.conversions > 0 else ""
         if not move.ops and move.only_removes:
             return fewer or "numbers are rounded once less"

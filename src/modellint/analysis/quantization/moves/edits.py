@@ -1,4 +1,4 @@
-"""Edits of pairs, the moves that they make up, and what they are called."""
+"""Edits of pairs, the moves that consist of them, and their names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Edit:
     value: Value
     """The float value that the pair quantizes."""
     uses: tuple[Use, ...]
-    """The consumers that read, or read instead, what the pair returns."""
+    """The consumers that read, or will read, the result of the pair."""
     form: Form = "same"
     scheme: Scheme | None = None
     scale: float | None = None

@@ -200,7 +200,7 @@ class OnnxRuntimePlacement(Placement):
         return self._on[value]
 
     def _replaced(self, quantizer: Converter) -> Edit:
-        """Return a pair as uint8, from zero if it quantizes what a Relu or Clip returns."""
+        """Return a pair as uint8, from zero if it quantizes the result of a Relu or Clip."""
         before = _producer(quantizer.source, CARRIES)
         form: Form = "unsigned"
         if before is not None and before.op_type in CLIPPING:
@@ -239,7 +239,7 @@ class OnnxRuntimePlacement(Placement):
         return None
 
     def _may_start_at_zero(self, quantizer: Converter, activation: Node) -> bool:
-        """Return True if a pair can spend its range on what the activation before it returns."""
+        """Return True if a pair can use its range for the results of the activation before it."""
         scheme = quantizer.scheme
         scales, points = scheme.scales, scheme.zero_points
         if not scheme.is_per_tensor or scales is None or (scheme.zero_point and points is None):

@@ -1,4 +1,4 @@
-"""Moves that take out pairs which nothing needs, whatever the runtime."""
+"""Moves that remove pairs that no runtime needs."""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ class Editor(EditedModel):
 
 
 _CONTENT = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 13, 14})
-"""Fields of a TensorProto that are its content, rather than what it is called."""
+"""Fields of a TensorProto that are its content, rather than its name."""
 
 
 def arranged(

@@ -26,7 +26,7 @@ CODES: Mapping[str, int] = {dtype.name: code for code, dtype in enumerate(BY_COD
 DIMS, DATA_TYPE, STRING_DATA, TENSOR_NAME = 1, 2, 6, 8
 FLOAT, INT, STRING, TENSOR, FLOATS, INTS, STRINGS = 1, 2, 3, 4, 6, 7, 8
 SMALL = 4096
-"""Size up to which a tensor's bytes are computed at once."""
+"""Maximum size of a tensor whose bytes are computed at once."""
 
 
 def attribute(name: str, value: Attribute) -> bytes:
@@ -163,7 +163,7 @@ def node(
 
 
 def set_type(info: Any, dtype: DType | None, shape: Shape | None, *, keeps_shape: bool) -> None:
-    """Change the type of a ValueInfoProto; dims that stay keep what else is said about them."""
+    """Change the type of a ValueInfoProto; unchanged dims keep their other fields."""
     tensor = info.type.tensor_type
     if dtype is not None:
         tensor.elem_type = CODES[dtype.name]

@@ -65,7 +65,7 @@ class Field:
 
     @property
     def content(self) -> bytes:
-        """Return what it held, without tag and length."""
+        """Return its old content, without tag and length."""
         return self.data[self.body : self.end]
 
     @property

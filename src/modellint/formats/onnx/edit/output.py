@@ -28,7 +28,7 @@ def write_pieces(pieces: Iterable[Piece], to: Path) -> None:
 
 
 def _copy(original: RawIOBase, to: int, start: int, end: int) -> None:
-    """Copy a range; what is a hole in a sparse file is one in the new file."""
+    """Copy a range; holes in a sparse file stay holes."""
     while start < end:
         hole_ends = min(_sought(original, start, "SEEK_DATA", end), end)
         os.lseek(to, hole_ends - start, os.SEEK_CUR)

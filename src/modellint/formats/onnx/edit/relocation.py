@@ -38,7 +38,7 @@ from modellint.model.edits import EditError
 from modellint.native import messages
 
 MOST_BYTES = (1 << 31) - 1
-"""Limit of protobuf, and so of what runtimes can load."""
+"""Size limit of protobuf, and therefore of runtimes."""
 _ALIGNMENTS = ((1 << 20, 1 << 16), (1 << 14, 1 << 12))
 """Sizes of tensors, and the multiples at which such start: those of memory pages, so that runtimes
 can map them; of Windows, for the largest."""
@@ -78,7 +78,7 @@ def _aligned(offset: int, length: int) -> int:
 
 
 class Relocation:
-    """A model whose weights are to lie elsewhere. Its files are open as long as it is entered."""
+    """A model whose weights are to be moved. Its files are open inside the context."""
 
     def __init__(self, path: Path, layout: WeightLayout, name: str) -> None:
         self.path = path
@@ -105,7 +105,7 @@ class Relocation:
 
     @property
     def is_needed(self) -> bool:
-        """Return False if the weights lie as they are to already."""
+        """Return False if the weights are already where they should be."""
         return bool(self._pieces)
 
     @property

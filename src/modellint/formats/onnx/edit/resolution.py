@@ -58,7 +58,7 @@ class Resolution:
         self.names: dict[Value | New, str] = {}
         """New names of values."""
         self.identities: list[tuple[Value, Resolved]] = []
-        """Outputs of graphs that take an Identity to keep their name, and what it reads."""
+        """Graph outputs that need an Identity to keep their name, and its input."""
         self._replaced: dict[Value, tuple[int, Value | New]] = {}
         self._redirected: dict[Node, dict[int, tuple[int, Resolved]]] = {}
         self._made: dict[New, Graph] = {}
@@ -119,12 +119,12 @@ class Resolution:
     # What is read in the end
 
     def operand(self, operand: Operand, by: int) -> Resolved:
-        """Return what a new node of a fix reads: what other fixes replaced counts."""
+        """Return the inputs of a fix's new node, after the replacements of other fixes."""
         own = self._own(by, operand)
         return self.final(own, by) if isinstance(own, Value) else own
 
     def read(self, node: Node, index: int) -> Resolved:
-        """Return what a node of the model reads in the end."""
+        """Return the final inputs of a node of the model."""
         redirected = self._redirected.get(node, {}).get(index)
         if redirected is not None:
             by, target = redirected
@@ -238,7 +238,7 @@ class Resolution:
     # Names
 
     def _keep_output_names(self) -> None:
-        """Give an output's name to what it is replaced by, or put an Identity in between."""
+        """Give an output's name to its replacement, or insert an Identity."""
         for output in list(self._replaced):
             if not (output.is_output and self._is_taken_over(output)):
                 continue
@@ -312,7 +312,7 @@ class Resolution:
 
 
 def _read_by(node: Node) -> list[Value]:
-    """Return what a node and its subgraphs read from outside."""
+    """Return the values that a node and its subgraphs read from outside."""
     read = [value for value in node.inputs if value is not None]
     inside = [inner for graph in node.subgraphs.values() for inner in graph.walk()]
     for inner in inside:

@@ -64,7 +64,7 @@ class Rewiring:
             message.set(number, [new_field(number, name.encode()) for name in names])
 
     def _rename_outputs(self, value: Value) -> None:
-        """Let inner graphs that return an outer value return what it has become."""
+        """Let inner graphs that return an outer value return its replacement."""
         resolution = self.resolution
         if not value.is_output:
             return
