@@ -63,13 +63,13 @@ def exported(chance: random.Random) -> tuple[str, bytes]:
             if member.endswith(".json") and chance.random() < (
                 0.9 if "/models/" in member else 0.3
             ):
-                content = _changed(json.loads(content), chance)
+                content = altered(json.loads(content), chance)
             if chance.random() < 0.97:
                 changed.writestr(member, content)
     return chance.choice((".pt2", ".pt2", ".pt", ".onnx")), made.getvalue()
 
 
-def _changed(tree: Any, chance: random.Random) -> bytes:
+def altered(tree: Any, chance: random.Random) -> bytes:
     places = list(_places(tree))
     for _ in range(chance.choice((1, 1, 2, 5, 30))):
         holder, key = chance.choice(places)

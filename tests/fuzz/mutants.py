@@ -14,6 +14,7 @@ from modellint.formats.hdf5 import SIGNATURE
 from modellint.formats.torch.stream import MAGIC
 from modellint.formats.trt.engine import WRITERS, read_header
 from tests.fuzz import seeds
+from tests.fuzz.folders import SUFFIX, folder, unpack
 from tests.fuzz.mutate import mutated
 from tests.fuzz.others import other
 from tests.fuzz.tree import write
@@ -23,8 +24,8 @@ GRAMMARS = (".gguf", ".tflite", ".ort", ".xml", ".mlmodel", ".param", ".pb")
 """Suffixes of files that are written by a grammar, and that their readers may take."""
 CHECKPOINTS = (b"PK", MAGIC, SIGNATURE)
 """Beginnings of files that PyTorch or Keras may load, whatever their suffix."""
-OTHERS = 0.35
-"""Share of files that are not binary ONNX models."""
+FOLDERS, OTHERS = 0.04, 0.38
+"""Share of folders, and of all that are not binary ONNX models."""
 GROUP, LIGHT_GROUP, ROUND = 10, 50, 100
 """Successive mutants that are tried in one run, the same where most are only linted, and those for
 one deployment: its rules are kept."""
@@ -41,7 +42,7 @@ class Mutant(NamedTuple):
     @property
     def may_be_model(self) -> bool:
         """False if it is certain that no reader can make a model of it."""
-        if self.name.endswith(GRAMMARS) or self.data.startswith(CHECKPOINTS):
+        if self.name.endswith((*GRAMMARS, SUFFIX)) or self.data.startswith(CHECKPOINTS):
             return True
         if self.name.endswith((".onnxtxt", ".json", ".safetensors")) or b"trt" in self.data:
             return self.data[:4] not in WRITERS or read_header(self.data) is not None
@@ -52,7 +53,10 @@ class Mutant(NamedTuple):
 
     def save(self, folder: Path) -> Path:
         path = folder / self.name
-        path.write_bytes(self.data)
+        if path.suffix == SUFFIX:
+            unpack(self.data, path)
+        else:
+            path.write_bytes(self.data)
         return path
 
 
@@ -69,7 +73,11 @@ def group_of(whole: int) -> int:
 
 
 def _made(chance: random.Random) -> tuple[str, bytes]:
-    if chance.random() < OTHERS:
+    kind = chance.random()
+    if kind < FOLDERS:
+        suffix, data = folder(chance)
+        return f"mutant{suffix}", data
+    if kind < OTHERS:
         suffix, data = other(chance)
         return f"mutant{suffix}", data
     return "mutant.onnx", write(mutated(seeds.seed(chance), chance))

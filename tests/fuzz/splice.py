@@ -22,16 +22,21 @@ Part = list[object]
 
 def spliced(chance: random.Random) -> tuple[str, bytes]:
     suffix, data = chance.choice((_tensorflow, _coreml, _onnx))(chance)
+    return suffix, changed(data, chance)
+
+
+def changed(data: bytes, chance: random.Random) -> bytes:
+    """Change a message, and put parts of another in it."""
     other = chance.choice((_tensorflow, _coreml, _onnx))(chance)[1]
     whole, donor = _parsed(data), _parsed(other)
     if whole is None:
-        return suffix, data
+        return data
     for _ in range(chance.choice((1, 1, 2, 3, 6))):
         messages = _messages(whole)
         _change(chance.choice(messages), messages, _messages(donor or whole), chance)
         if sum(map(len, messages)) > LARGEST >> 3:
             break
-    return suffix, _written(whole)[:LARGEST]
+    return _written(whole)[:LARGEST]
 
 
 @cache

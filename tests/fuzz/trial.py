@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import re
 import sys
 import traceback
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from modellint.base.paths import real_path
 from modellint.cli.app import run
 from modellint.cli.inspect import _asked as make_asked
 from modellint.cli.looks import _asked as make_page_asked
@@ -21,6 +23,7 @@ from modellint.planning.setup import make_setup
 from modellint.report.sarif import _rules as list_rules
 from modellint.results.finding import Finding, Result, RuleInfo
 from modellint.targets.loader import _load_all as load_all
+from tests.fuzz.companions import profile
 from tests.fuzz.outputs import faults
 from tests.support import ROOT
 
@@ -168,9 +171,9 @@ def _check(tested: Tested, no_models: Collection[Path], *, light: bool) -> Itera
     yield from _faults_of_files(files, tested)
     findings = json.loads(files["json"].read_text(encoding="utf-8"))["findings"]
     yield from _internal(findings)
-    told = {Path(each["path"]).resolve() for each in findings if _is_of_file(each)}
+    told = {real_path(Path(each["path"])) for each in findings if _is_of_file(each)}
     for path in no_models:
-        if path.resolve() not in told:
+        if real_path(path) not in told:
             yield Failure("silence about what is not a model", path.name)
 
 
@@ -202,6 +205,8 @@ def _inspect(tested: Tested) -> Iterator[Failure]:
     looks = LOOKS[tested.way % len(LOOKS)]
     options = ("--isolated", *tested.options, *looks, "-o", "text", *_outputs(files))
     code, stdout, stderr = _run("inspect", *tested.paths, *options)
+    if "no model files found" in stderr:  # in a folder
+        return
     if code not in (0, 1):
         yield Failure(_ending("inspect", code, stderr), stderr + stdout)
         if code != 3:
@@ -252,7 +257,7 @@ def _same(tested: Tested) -> Iterator[Failure]:
     for one in tested.each:
         files = _files(one, "difference")
         yield from _difference(one.paths[0], one, files)
-        if files["difference"].exists():
+        if files["difference"].exists() and one.paths[0].is_file():
             told = json.loads(files["difference"].read_text(encoding="utf-8"))
             parts = [told["interface"], *((told[part] or {}).get(how) for part, how in _CHANGES)]
             if any(parts):
@@ -273,21 +278,40 @@ def _difference(old: Path, tested: Tested, files: Mapping[str, Path]) -> Iterato
 def _fixes(tested: Tested) -> Iterator[Failure]:
     """Fix one file, since that takes as long as all else."""
     path = tested.paths[0]
-    before = path.read_bytes()
+    before = path.read_bytes() if path.is_file() else b""
     options = (*tested.options, "--select", "ALL", "--jobs", "1", "--unsafe-fixes")
     yield from _further(tested, "check", path, *options, "--fix-to", tested.reports / "fixed")
-    if path.read_bytes() != before:
+    if path.is_file() and path.read_bytes() != before:
         yield Failure("the original is changed", path.name)
 
 
-_MORE: tuple[More, ...] = (*(_pages, _cards, _graphs, _same, _change) * 4, _fixes)
+def _profiles(tested: Tested) -> Iterator[Failure]:
+    """Give a file and a profile that may be another's, or nonsense."""
+    name, content = profile(random.Random(tested.turn))
+    path = tested.reports / name
+    path.write_bytes(content)
+    files = _files(tested, "inspect-json", "html")
+    model = tested.paths[0]
+    options = (*tested.options, *_outputs(files))
+    yield from _further(tested, "inspect", model, "--run", path, *options, refused=True)
+    yield from _faults_of_files(files, tested)
+    for verb in (("bench", "--import"), ("fingerprint",), ("compare", path)):
+        yield from _further(tested, *verb, path, refused=True)
+
+
+_MORE: tuple[More, ...] = (*(_pages, _cards, _graphs, _same, _change, _profiles) * 4, _fixes)
+
+
+_CONFIGURABLE = ("check", "diff", "inspect")
 
 
 def _further(
     tested: Tested, verb: str, *arguments: object, refused: bool = False
 ) -> Iterator[Failure]:
     """Run a verb, which may end with 2 if what it is given may be refused."""
-    code, stdout, stderr = _run(verb, *arguments, "--isolated")
+    refused = refused or any(path.is_dir() for path in tested.paths)  # with no model, or several
+    isolated = ("--isolated",) if verb in _CONFIGURABLE else ()
+    code, stdout, stderr = _run(verb, *arguments, *isolated)
     if code not in (0, 1, *((2,) if refused else ())) and "cannot" not in stderr:
         yield Failure(_ending(verb, code, stderr), stderr)
     yield from _faults("stdout", stdout, tested)
@@ -335,7 +359,7 @@ def _once_for_looks(options: Options) -> Callable[..., Any]:
     """Return the command's function for what is asked, which answers once for the same looks."""
 
     def first(config: Any, given: dict[str, Any]) -> Any:
-        if given["layers"] is not None:  # a file of its own
+        if given["layers"] is not None or given["runs"]:  # files of its own
             return make_asked(config, given)
         looks = tuple(f"{name}={given[name]}" for name in ASKED)
         return _once("asked", (*options, *looks), make_asked)(config, given)
