@@ -27,6 +27,7 @@ _OPTIONS = (
     option(
         "--samples",
         group=DATA,
+        metavar="N",
         type=click.IntRange(min=1),
         default=128,
         help="Maximum number of inputs to read.  [default: 128]",
@@ -48,6 +49,7 @@ _OPTIONS = (
     option(
         "--seed",
         group=DATA,
+        metavar="N",
         type=click.IntRange(min=0),
         default=0,
         help="Seed of random inputs.  [default: 0]",
