@@ -73,7 +73,7 @@ class Agreement:
     def __str__(self) -> str:
         said = [
             f"{_share(self.nodes)} of {sum(self.nodes.values())} nodes placed the same",
-            f"{_share(self.parts)} of {sum(self.parts.values())} models with the same number of parts",
+            f"{_share(self.parts)} of {sum(self.parts.values())} models with equal part counts",
             f"{_share(self.whole)} agree on whether all of it runs on the accelerator",
             f"{self.not_started} did not start",
         ]
