@@ -147,17 +147,21 @@ def _try(
         answers.close()
         _work(make, groups, folder, processor, writer)
     writer.close()
-    tried = 0
+    tried, is_idle = 0, False
     with suppress(EOFError):
-        while tried < len(groups) and _wait(answers, child):
-            yield answers.recv()
-            tried += 1
+        while tried < len(groups) and not is_idle:
+            if _wait(answers, child):
+                yield answers.recv()
+                tried += 1
+            else:
+                is_idle = True
     if tried < len(groups):
         with suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if tried < len(groups) and (status or not tried):
-        death = _death(status, (folder / STDERR).read_text(errors="replace"))
+        said = (folder / STDERR).read_text(errors="replace")
+        death = Failure("death: hang (idle)", said) if is_idle else _death(status, said)
         yield [Tried(number, [death]) for number in groups[tried]]
 
 
@@ -181,7 +185,9 @@ def _death(status: int, said: str) -> Failure:
     if not os.WIFSIGNALED(status):
         return Failure(f"death: exit {os.WEXITSTATUS(status)}", said)
     signal_ = signal.Signals(os.WTERMSIG(status))
-    name = {signal.SIGPROF: "hang", signal.SIGKILL: "hang (idle)"}.get(signal_, signal_.name)
+    name = {signal.SIGPROF: "hang", signal.SIGKILL: "SIGKILL, as for want of memory"}.get(
+        signal_, signal_.name
+    )
     ours = re.search(r'/modellint/(\S+)", line (\d+)', said)
     return Failure(f"death: {name}" + (f" at {ours[1]}:{ours[2]}" if ours else ""), said[-4000:])
 
