@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from math import isfinite
 
 from modellint.checks.api import Context, Hit
 from modellint.checks.producers import defect_of
@@ -142,7 +143,9 @@ def drop_sizes(node: Node) -> Fix | None:
     shape = source.shape if source is not None else None
     wanted = small_integers(sizes) if is_settled(sizes) else None
     tensor = scales.tensor if is_settled(scales) and scales is not None else None
-    factors = tensor.small_numbers() if tensor is not None else ()
+    factors = tensor.small_numbers() if tensor is not None and tensor.dtype.is_float else ()
+    if not all(map(isfinite, factors)):
+        return None
     if shape is None or wanted is None or not len(shape) == len(wanted) == len(factors):
         return None
     made = [
