@@ -168,6 +168,15 @@ def test_perfetto() -> None:
     assert run.seconds == pytest.approx(100e-6)
 
 
+def test_a_count_that_is_a_name_is_a_mistake(tmp_path: Path) -> None:
+    table = json.loads((DATA / "litert-benchmark.json").read_text())
+    table["latency"]["num_runs"] = "many"
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(table))
+    with pytest.raises(UsageError, match="wrong type"):
+        read_run([path])
+
+
 def perfetto_trace() -> bytes:
     """The slices of perfetto-trace.json in protobuf, as perfetto's SDK writes them."""
 

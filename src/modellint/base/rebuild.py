@@ -128,9 +128,15 @@ def checked_from_plain(kind: type[T], table: object) -> T:
         value = from_plain(kind, table)
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"not a {kind.__name__}: {error}") from error
-    if not _fields_test(cast("Any", kind))(value):
-        raise ValueError(f"a field of {kind.__name__} has the wrong type")
+    require_typed(value)
     return value
+
+
+def require_typed(value: object) -> None:
+    """Raise ValueError unless a dataclass and those inside have the types that they state."""
+    kind: Any = type(value)
+    if not _fields_test(kind)(value):
+        raise ValueError(f"a field of {kind.__name__} has the wrong type")
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any
 
 from modellint.base.errors import UsageError
 from modellint.base.files import MOST_JSON, open_regular, read_text
+from modellint.base.rebuild import require_typed
 from modellint.profiles import registry
 from modellint.profiles.part import RunPart, joined
 from modellint.results.measured import (
@@ -41,8 +42,9 @@ def read_run(paths: Sequence[Path]) -> MeasuredRun:
 
 
 def _checked(run: MeasuredRun, path: Path) -> MeasuredRun:
-    """Return the run if all its numbers are possible: a profile is not trusted."""
+    """Return the run if all in it is possible: a profile is not trusted."""
     try:
+        require_typed(run)
         require_possible(run)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
