@@ -9,14 +9,16 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from onnx import helper
+from onnx import NodeProto, helper
 
 from modellint.base.globs import Globs
 from modellint.checks.api import Context
 from modellint.checks.compat import missing_opset_import
 from modellint.formats import detect, read_model
+from modellint.formats.onnx import infer
 from modellint.formats.onnx.text import read_text
 from modellint.model import Model
+from modellint.native.inference import infer_shapes
 from modellint.targets.deployment import Deployment
 from tests.growth import is_linear
 
@@ -154,3 +156,56 @@ def test_lists_of_lists_are_not_joined(tmp_path: Path) -> None:
     model = read_model(path)
     assert model.infer().error is None
     assert model.graph.values["v12"].shape == (2 * 4**12,)
+
+
+def _tiled() -> list[NodeProto]:
+    joined = [helper.make_node("Concat", [f"t{at}"] * 2, [f"t{at + 1}"], axis=0) for at in range(9)]
+    return [helper.make_node("Tile", ["list", "many"], ["t0"]), *joined]
+
+
+def _multiplied() -> list[NodeProto]:
+    return [
+        helper.make_node("Mul", ["column", "row"], ["product"]),
+        helper.make_node("Reshape", ["product", "flat"], ["long"]),
+        helper.make_node("Concat", ["long", "long"], ["longer"], axis=0),
+    ]
+
+
+def _computed() -> list[NodeProto]:
+    return [
+        helper.make_node("Shape", ["column"], ["sizes"]),
+        helper.make_node("ReduceProd", ["sizes"], ["size"]),
+        helper.make_node("Expand", ["one", "size"], ["long"]),
+        helper.make_node("Concat", ["long", "long"], ["longer"], axis=0),
+    ]
+
+
+@pytest.mark.parametrize("nodes", [_tiled(), _multiplied(), _computed()])
+def test_lists_of_unknown_length_are_not_filled_here(
+    nodes: list[NodeProto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few hundred bytes took all memory: onnx keeps the elements of what other operators make."""
+    stored = {"list": [1, 2], "many": [1 << 21], "flat": [-1], "one": [1]}
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [
+            helper.make_tensor_value_info("column", 7, [30_000, 1]),
+            helper.make_tensor_value_info("row", 7, [1, 30_000]),
+        ],
+        [],
+        initializer=[helper.make_tensor(name, 7, [len(ns)], ns) for name, ns in stored.items()],
+    )
+    path = tmp_path / "a.onnx"
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    asked: list[bool] = []
+
+    def note(serialized: bytes, *, strict: bool, propagates: bool) -> bytes:
+        asked.append(propagates)
+        return infer_shapes(serialized, strict=strict, propagates=propagates)
+
+    monkeypatch.setattr(infer, "infer_shapes", note)
+    model = read_model(path)
+    assert not model.infer().error
+    assert asked
+    assert not any(asked)

@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.base.expressions import late
 from modellint.formats.onnx.deadly import Danger, danger_of
+from modellint.formats.onnx.lists import ListLengths, Lists
 from modellint.formats.onnx.names import named_graphs
 from modellint.formats.onnx.standins import is_microsofts, needs_standins, use_standins
 from modellint.formats.onnx.types import type_of
 from modellint.model import (
-    HIGHEST_RANK,
     Contradiction,
     DType,
     Graph,
     Inference,
     Model,
     Shape,
-    Value,
-    element_count,
 )
 from modellint.native import messages
 from modellint.native.inference import DiedError, infer_shapes, infer_shapes_apart
-from modellint.operators import Trait, names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,9 +31,6 @@ MOST_CALLS = 100_000
 """Limit on function calls: nested functions can multiply, and inference walks every call."""
 MOST_LOOKED_UP = 1 << 24
 """Limit on functions times calls: for each call, onnx goes through all functions."""
-LONGEST_LIST, MOST_LISTED = 1 << 20, 1 << 22
-"""Elements for one tensor, and for all: to propagate data, onnx keeps some 80 bytes for each
-element of whatever has one dim."""
 STANDARD_DOMAINS = frozenset(
     {
         "",
@@ -65,8 +59,6 @@ _UNSAID = (
 )
 """Messages of inference about missing information, which are not contradictions."""
 
-_OF_LISTS = names(Trait.PROPAGATED)
-
 _ONNX_TYPES = {"<f4": 1, "<i4": 6, "<i8": 7, "|b1": 9}
 _TENSOR = 4  # AttributeProto.TENSOR
 
@@ -80,7 +72,8 @@ class Inferrer:
         self.model = model
         self.proto = proto
         self.stripped = stripped
-        self._propagates: dict[bytes, bool] = {}
+        self._lengths = ListLengths(model)
+        self._measured: dict[bytes, Lists] = {}
         self._danger: Danger | None = None
 
     def __call__(
@@ -110,8 +103,8 @@ class Inferrer:
         if not strict:
             serialized += self._added_imports
         try:
-            propagates = self._can_propagate(serialized, inputs)
-            inferred = self._infer(serialized, inputs, strict=strict, propagates=propagates)
+            lists = self._lists(serialized, inputs)
+            inferred = self._infer(serialized, inputs, strict=strict, lists=lists)
         except DiedError as death:
             self.model.died = str(death)
             return Inference({}, self.model.died)
@@ -153,17 +146,14 @@ class Inferrer:
             proto.opset_import.add(domain=domain, version=1)
         return bytes(proto.SerializeToString())
 
-    @cached_property
-    def _joins_short_lists(self) -> bool:
-        return _joins_short_lists(self.model)
-
     def _infer(
-        self, serialized: bytes, inputs: Mapping[str, Shape], *, strict: bool, propagates: bool
+        self, serialized: bytes, inputs: Mapping[str, Shape], *, strict: bool, lists: Lists
     ) -> ModelProto:
         """Ask onnx about nothing that it is known not to survive, and in doubt another process."""
         if self._danger is None:
             self._danger = danger_of(self.model, self.proto, self._serialized())
-        infer = infer_shapes_apart if self._danger.is_apart(inputs) else infer_shapes
+        apart = lists is Lists.UNKNOWN or self._danger.is_apart(inputs)
+        infer, propagates = infer_shapes_apart if apart else infer_shapes, lists is not Lists.LONG
         cleaned = self._danger.cleaned(self._in_order(serialized))
         try:
             answer = infer(cleaned, strict=strict, propagates=propagates)
@@ -171,7 +161,7 @@ class Inferrer:
             self._danger = self._danger.after_death()
             if self._danger is None:
                 raise
-            return self._infer(serialized, inputs, strict=strict, propagates=propagates)
+            return self._infer(serialized, inputs, strict=strict, lists=lists)
         inferred: ModelProto = messages().ModelProto.FromString(answer)
         return inferred
 
@@ -191,68 +181,15 @@ class Inferrer:
         proto.graph.node.extend(nodes[place] for place in self._order)
         return bytes(proto.SerializeToString())
 
-    def _can_propagate(self, serialized: bytes, inputs: Mapping[str, Shape]) -> bool:
-        """Return True if 1-D tensors are not so long that lists of their elements fill the memory.
-
-        Looked at where something is as large to begin with, and a Reshape may make a list of it;
-        an Expand that makes one of next to nothing is not foreseen.
-        """
-        if not self._most_lists:
-            return True
-        if not self._joins_short_lists:
-            return False
-        longest = self._largest(inputs) * self._most_lists
-        if longest <= MOST_LISTED or self._keeps_lists_short(inputs):
-            return True
-        if serialized not in self._propagates:
-            graph = self._infer(serialized, inputs, strict=False, propagates=False).graph
-            infos = (*graph.input, *graph.value_info, *graph.output)
-            shapes = (type_of(info.type).shape for info in infos)
-            stored = (tensor.shape for tensor in self.model.tensors)
-            self._propagates[serialized] = sum(map(_listed, (*shapes, *stored))) <= MOST_LISTED
-        return self._propagates[serialized]
-
-    def _keeps_lists_short(self, inputs: Mapping[str, Shape]) -> bool:
-        """Return True if all 1-D tensors are known to be short, and `inputs` only set open dims."""
-        graph = self.model.graph
-        if self.model.functions:
-            return False
-        for name, shape in inputs.items():
-            declared = graph.values[name].declared_shape
-            if declared is None or len(declared) != len(shape):
-                return False
-            pairs = zip(declared, shape, strict=True)
-            if any(isinstance(old, int) and old != new for old, new in pairs):
-                return False
-        lengths = [
-            _listed_at_most(value.known_shape)
-            for inner in self.model.graphs()
-            for value in inner.values.values()
-        ]
-        return sum(lengths) <= MOST_LISTED
-
-    @cached_property
-    def _most_lists(self) -> int:
-        """Return the number of nodes whose outputs' elements onnx may keep."""
-        graphs = self.model.graphs(functions=True)
-        return sum(len(graph.by_op.get(op, ())) for graph in graphs for op in _OF_LISTS)
-
-    def _largest(self, inputs: Mapping[str, Shape]) -> int:
-        """Return the number of elements of the largest stored tensor, input or recorded list."""
-        declared = {value.name: value.declared_shape for value in self.model.inputs}
-        shapes = {**declared, **inputs}.values()
-        counts = (element_count(shape) or 0 for shape in shapes)
-        return max([self._largest_stored, self._longest_recorded, *counts])
-
-    @cached_property
-    def _largest_stored(self) -> int:
-        return max([tensor.elements for tensor in self.model.tensors], default=0)
-
-    @cached_property
-    def _longest_recorded(self) -> int:
-        graphs = self.model.graphs(functions=True)
-        shapes = (value.declared_shape for graph in graphs for value in graph.values.values())
-        return max(map(_listed, shapes), default=0)
+    def _lists(self, serialized: bytes, inputs: Mapping[str, Shape]) -> Lists:
+        """Return whether onnx may propagate data: in another process if that is not known."""
+        known = self._lengths.before(inputs)
+        if known is not None:
+            return known
+        if serialized not in self._measured:
+            inferred = self._infer(serialized, inputs, strict=False, lists=Lists.LONG)
+            self._measured[serialized] = self._lengths.after(inferred.graph)
+        return self._measured[serialized]
 
     def _serialized(self) -> bytes:
         if self.stripped is None:
@@ -292,45 +229,6 @@ class Inferrer:
             if producer is not None and len(producer.outputs) == 1:
                 _make_constant(nodes[producer.index], known)
         return bytes(proto.SerializeToString())
-
-
-def _joins_short_lists(model: Model) -> bool:
-    """Return False if Concats of Concats can make a list of any length from next to nothing."""
-    graphs = list(model.graphs(functions=True))
-    if not any("Concat" in graph.by_op for graph in graphs):
-        return True
-    lengths: dict[int, int] = {}
-    for graph in graphs:
-        for node in graph.nodes:
-            if node.op_type in _OF_LISTS and node.outputs:
-                given = [_length(value, lengths) for value in node.inputs if value is not None]
-                length = sum(given) if node.op_type == "Concat" else max(given, default=0)
-                if node.op_type == "Shape":
-                    length = HIGHEST_RANK
-                if length > LONGEST_LIST:
-                    return False
-                lengths[id(node.outputs[0])] = length
-    return True
-
-
-def _length(value: Value, lengths: Mapping[int, int]) -> int:
-    """Return about how many elements onnx keeps of a value."""
-    if value.tensor is not None:
-        return value.tensor.elements if value.tensor.small else 0
-    return lengths.get(id(value), HIGHEST_RANK if value.producer is None else 0)
-
-
-def _listed(shape: Shape | None) -> int:
-    return (element_count(shape) or 0) if shape is not None and len(shape) == 1 else 0
-
-
-def _listed_at_most(shape: Shape | None) -> int:
-    """Return the length of the list that a tensor may become; too many if that is not known."""
-    if shape is None:
-        return MOST_LISTED + 1
-    if len(shape) != 1:
-        return 0
-    return shape[0] if isinstance(shape[0], int) else MOST_LISTED + 1
 
 
 def _make_constant(node: NodeProto, elements: NDArray[Any]) -> None:
