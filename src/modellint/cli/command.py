@@ -9,7 +9,6 @@ import click
 
 from modellint.base.errors import UsageError
 from modellint.base.paths import is_address, public_address
-from modellint.cli.given import OneOf
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -25,6 +24,8 @@ class GroupedOption(click.Option):
         self.group = group
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from modellint.cli.given import OneOf
+
         if isinstance(self.callback, OneOf):
             return starting_with(incomplete, self.callback.choices)
         return super().shell_complete(ctx, incomplete)

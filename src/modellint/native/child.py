@@ -21,7 +21,7 @@ _TASKS: Mapping[str, Callable[..., bytes]] = {
 }
 SECONDS = 20.0
 """Processor time for one model."""
-MEMORY, TIMES = 1 << 30, 32
+MEMORY, TIMES = 1 << 29, 32
 """Bytes that a model may take besides the libraries: so many, and so many times its size."""
 ELSEWHERE = 3 << 30
 """Address space of the libraries on systems that do not state it."""
