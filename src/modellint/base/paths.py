@@ -62,6 +62,11 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def is_there(path: str | Path) -> bool:
+    """Return True if a path exists; unlike `Path.exists`, False for names that are too long."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def leads_out(folder: Path, path: Path) -> bool:
     """Return True if links lead a path out of a folder that contains it."""
     return _below(folder, path) is None

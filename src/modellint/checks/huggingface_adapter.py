@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
+from modellint.base.paths import is_there
 from modellint.checks.api import Context, Hit
 from modellint.formats.huggingface import ADAPTER_CONFIG
 from modellint.formats.huggingface.facts import folder_facts
@@ -23,7 +24,7 @@ def without_base(context: Context) -> Iterator[Hit]:
     base = config.text(_BASE)
     if not base:
         yield Hit(None)
-    elif (Path(base).is_absolute() or PureWindowsPath(base).drive) and not Path(base).exists():
+    elif (Path(base).is_absolute() or PureWindowsPath(base).drive) and not is_there(base):
         yield Hit(None, {"base": base}, variant="local")
 
 

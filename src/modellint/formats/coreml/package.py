@@ -8,7 +8,7 @@ from typing import Any
 
 from modellint.base.files import read_text, regular_size
 from modellint.base.json_text import parse_json
-from modellint.base.paths import why_outside
+from modellint.base.paths import is_there, why_outside
 from modellint.base.text import bounded
 from modellint.formats.coreml import COREML_PACKAGE
 from modellint.formats.coreml.facts import coreml_facts
@@ -40,7 +40,7 @@ def read(path: Path) -> Model:
         return broken(path, name, error.kind, **error.facts)
     model = read_file(path / location, Model(path, name), path)
     if not any(problem.fatal for problem in model.problems):
-        missing = tuple(each for each in locations if not (path / each).exists())
+        missing = tuple(each for each in locations if not is_there(path / each))
         model.format_facts = replace(coreml_facts(model), missing_items=missing)
     return model
 

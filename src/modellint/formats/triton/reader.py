@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modellint.base.files import read_text, regular_size
+from modellint.base.paths import is_there
 from modellint.base.text import bounded
 from modellint.formats.problems import broken
 from modellint.formats.triton import TRITON
@@ -100,4 +101,4 @@ def _models(folder: Path, model_file: str) -> tuple[Path, ...]:
         key=lambda each: int(each.name[:18]),
     )
     found = (version / model_file for version in versions[-MOST_VERSIONS:])
-    return tuple(file for file in found if file.exists())
+    return tuple(file for file in found if is_there(file))
