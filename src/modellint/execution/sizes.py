@@ -18,8 +18,9 @@ SIZES: tuple[Mapping[int, int], ...] = (
 """Sizes to take, in turn, instead of those that estimates assume."""
 
 MOST = 1 << 24
-"""Elements of an input above which its open dims are taken to be `FEW`."""
-FEW = 4
+"""Limit on the elements of an input, if its open dims can be small enough."""
+FEW = (4, 1)
+"""Sizes of open dims where the usual ones exceed it."""
 
 
 def input_shapes(model: Model, number: int, deployment: Deployment) -> dict[str, tuple[int, ...]]:
@@ -51,10 +52,11 @@ def input_shapes(model: Model, number: int, deployment: Deployment) -> dict[str,
 
 def _reasonable(value: Value, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return a shape whose open dims are few where they would multiply to a huge tensor."""
-    if product(shape) <= MOST:
-        return shape
     declared = value.declared_shape or ()
-    return tuple(dim if isinstance(dim, int) else FEW for dim in declared)
+    for few in FEW:
+        if product(shape) > MOST:
+            shape = tuple(dim if isinstance(dim, int) else few for dim in declared)
+    return shape
 
 
 def _totals(sizes: Mapping[str, int]) -> dict[str, int]:
