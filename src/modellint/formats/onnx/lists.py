@@ -5,7 +5,7 @@ To propagate data, it keeps some 80 bytes for each element of whatever has one d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
 from functools import cached_property
 from math import inf
@@ -167,17 +167,26 @@ class _Bounds:
         self._lengths: dict[int, float] = {}
         for graph in model.graphs(functions=True):
             for node in graph.ordered:
-                rank = self._rank_of_results(node)
-                length = self._length_of_results(node) if rank < 2 else 0
-                for value in filter(None, node.outputs):
-                    self._ranks[id(value)], self._lengths[id(value)] = rank, length
+                unknown = [each for each in node.outputs if each and not self._is_known(each)]
+                if unknown:
+                    self._bound(node, unknown)
+
+    def _bound(self, node: Node, results: Sequence[Value]) -> None:
+        rank = self._rank_of_results(node)
+        length = self._length_of_results(node) if rank < 2 else 0
+        for value in results:
+            self._ranks[id(value)], self._lengths[id(value)] = rank, length
 
     def length(self, value: Value) -> float:
         """Return an upper bound on the length of the list that a value is; 0 if it is none."""
-        shape = self._shape(value)
-        if shape is not None and (len(shape) != 1 or isinstance(shape[0], int)):
-            return _listed(shape)
+        if self._is_known(value):
+            return _listed(self._shape(value))
         return self._lengths.get(id(value), HIGHEST_RANK)
+
+    def _is_known(self, value: Value) -> bool:
+        """Return True if the length of a list is known, or that a value is none."""
+        shape = self._shape(value)
+        return shape is not None and (len(shape) != 1 or isinstance(shape[0], int))
 
     def _shape(self, value: Value) -> Shape | None:
         inferred = self._shapes.get(value.name) if value.graph is self._outermost else None
