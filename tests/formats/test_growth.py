@@ -180,7 +180,11 @@ def _computed() -> list[NodeProto]:
     ]
 
 
-@pytest.mark.parametrize("nodes", [_tiled(), _multiplied(), _computed()])
+def _given() -> list[NodeProto]:
+    return [helper.make_node("Concat", ["line"] * 8, ["longer"], axis=0)]
+
+
+@pytest.mark.parametrize("nodes", [_tiled(), _multiplied(), _computed(), _given()])
 def test_lists_of_unknown_length_are_not_filled_here(
     nodes: list[NodeProto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +196,7 @@ def test_lists_of_unknown_length_are_not_filled_here(
         [
             helper.make_tensor_value_info("column", 7, [30_000, 1]),
             helper.make_tensor_value_info("row", 7, [1, 30_000]),
+            helper.make_tensor_value_info("line", 7, [1 << 19]),
         ],
         [],
         initializer=[helper.make_tensor(name, 7, [len(ns)], ns) for name, ns in stored.items()],

@@ -229,7 +229,9 @@ def _length(value: Value, lengths: Mapping[int, int]) -> int:
     """Return about how many elements onnx keeps of a value."""
     if value.tensor is not None:
         return value.tensor.elements if value.tensor.small else 0
-    return lengths.get(id(value), HIGHEST_RANK if value.producer is None else 0)
+    if value.producer is None:
+        return max(HIGHEST_RANK, _listed(value.declared_shape))
+    return lengths.get(id(value), 0)
 
 
 def _listed(shape: Shape | None) -> int:
