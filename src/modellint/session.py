@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modellint.analysis.precision import without_strange_assumption
-from modellint.base.errors import UsageError
+from modellint.base.errors import UsageError, reason_of
 from modellint.base.records import dataclass
 from modellint.base.standins import fill
 from modellint.capability import Capability
@@ -86,7 +86,7 @@ class OpenModel:
         try:
             fill([self.model.path])
         except OSError as error:
-            raise UsageError(f"{self.shown}: {error.strerror or error}") from error
+            raise UsageError(f"{self.shown}: {reason_of(error)}") from error
         engine, writer = self.model.path, self.model.producer_name
         with temporary_folder() as folder:
             layers = read_model(exported_layers(engine, writer, folder))

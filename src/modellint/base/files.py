@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from modellint.base.drafts import own_draft
-from modellint.base.errors import UsageError
+from modellint.base.errors import UsageError, reason_of
 from modellint.base.paths import real_path
 from modellint.base.standins import stand_ins
 
@@ -115,7 +115,7 @@ def require_replaceable(path: Path, *, force: bool) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+        raise UsageError(f"{path}: {reason_of(error)}") from error
     if not stat.S_ISREG(mode):
         raise UsageError(f"{path} is {kind_of(mode)}; name a file")
     if not force:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any
 
-from modellint.base.units import MOST
+from modellint.base.units import finite
 
 
 def plain(value: object) -> Any:
@@ -13,7 +13,7 @@ def plain(value: object) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return int(max(-MOST, min(value, MOST)))
+        return int(finite(value))
     if isinstance(value, float):
         return float(value)
     if isinstance(value, Mapping):

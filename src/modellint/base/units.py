@@ -20,6 +20,11 @@ MOST = 1e300
 _HERTZ = {"hz": 1, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
 
 
+def finite(number: float) -> float:
+    """Return a number that floats can hold: itself, or the largest of its sign."""
+    return max(-MOST, min(number, MOST))
+
+
 def parse_bytes(text: str | int) -> int:
     """Parse ``24GB``, ``24 GiB``, ``512M`` or plain bytes; decimal units are powers of 1000."""
     if isinstance(text, int) and not isinstance(text, bool):
@@ -43,7 +48,7 @@ def parse_hertz(text: str) -> float:
 
 def format_bytes(count: float) -> str:
     """Format as ``512 B``, ``1.5 MiB``, ``22.5 GiB``: three significant digits, binary units."""
-    count = min(count, MOST)
+    count = finite(count)
     units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
     for unit in units:
         if abs(count) < 1023.5 or unit == units[-1]:
@@ -54,7 +59,7 @@ def format_bytes(count: float) -> str:
 
 def format_bandwidth(rate: float) -> str:
     """Format like datasheets: ``600 GB/s``, ``3.35 TB/s``."""
-    rate = min(rate, MOST)
+    rate = finite(rate)
     return f"{rate / 1e12:.3g} TB/s" if rate >= 1e12 else f"{rate / 1e9:.3g} GB/s"
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from modellint.base.expressions import late
 from modellint.base.text import listed
-from modellint.base.units import MOST, format_bytes
+from modellint.base.units import finite, format_bytes
 
 
 def format_count(count: float) -> str:
     """Format as ``25.6 M``: three significant digits, decimal suffixes."""
-    count = max(-MOST, min(count, MOST))
+    count = finite(count)
     for suffix in ("", " k", " M", " G", " T"):
         if abs(count) < 1000 or suffix == " T":
             break
@@ -51,7 +51,7 @@ def _formatter(format_spec: str) -> Callable[[Any], str]:
 def _written(value: Any, format_spec: str = "") -> str:
     """Format, but abbreviate huge integers, of which Python writes no digits."""
     if _is_huge(value):
-        return f"{max(-MOST, min(value, MOST)):.3g}"
+        return f"{finite(value):.3g}"
     if isinstance(value, list | tuple) and any(map(_is_huge, value)):
         return f"[{', '.join(map(_written, value))}]"
     return format(value, format_spec)

@@ -153,7 +153,8 @@ class Inferrer:
         if self._danger is None:
             self._danger = danger_of(self.model, self.proto, self._serialized())
         apart = lists is Lists.UNKNOWN or self._danger.is_apart(inputs)
-        infer, propagates = infer_shapes_apart if apart else infer_shapes, lists is not Lists.LONG
+        infer = infer_shapes_apart if apart else infer_shapes
+        propagates = lists is not Lists.LONG
         cleaned = self._danger.cleaned(self._in_order(serialized))
         try:
             answer = infer(cleaned, strict=strict, propagates=propagates)

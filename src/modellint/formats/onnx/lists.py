@@ -35,7 +35,7 @@ _KEEPS = frozenset(
         *names(Trait.CONVOLUTION, Trait.POOL, Trait.BROADCAST, Trait.PROPAGATED),
         *({*names(Trait.MOVES)} - {*names(Trait.RESHAPES)}),
     )
-)
+).difference(_LOWERS)
 """Ops whose results have as many dims as the input that has most."""
 _PRODUCTS = frozenset(names(Trait.MATMUL))
 """The same, but for vectors."""
@@ -206,7 +206,7 @@ class _Bounds:
             return self._rank(node.input(0)) if node.get_int("keepdims", 1) else 0
         ranks = [self._rank(value) for value in node.inputs if value is not None]
         is_product = op in _PRODUCTS and min(ranks, default=0) > 1
-        return max(ranks, default=0) if op in _KEEPS - _LOWERS or is_product else 0
+        return max(ranks, default=0) if op in _KEEPS or is_product else 0
 
     def _elements(self, value: Value | None) -> int:
         """Return the elements of a shape, one for each dim; 0 if they are not known."""

@@ -21,6 +21,7 @@ _KEEPING = frozenset(
     )
 )
 """Ops whose results are as large as the only input that is not stored, or larger."""
+_TRANSPOSES = frozenset(names(Trait.TRANSPOSE))
 _FARTHEST = 200
 """Limit on ops between a window and the model's input."""
 _MOST = 1 << 31
@@ -52,7 +53,7 @@ class Least:
 def least_sizes(model: Model) -> tuple[Least, ...] | None:
     """Return the least sizes of the model's inputs; None if windows slide over something else."""
     found: dict[tuple[str, tuple[int, ...]], Least] = {}
-    for node in model.nodes(*names(Trait.TRANSPOSED_CONVOLUTION), functions=True):
+    for node in model.nodes(*_ENLARGING, functions=True):
         window = _window(node)
         if window is None or window.reach < 0:  # it cuts off more than it makes
             return None
@@ -91,7 +92,7 @@ def _least(node: Node, window: _Window) -> Least | None:
                 return None
             size = (size - 1) * inner.stride + max(inner.reach, 1)
             value = maker.input(0)
-        elif op in names(Trait.TRANSPOSE):
+        elif op in _TRANSPOSES:
             order = maker.get_ints("perm") or ()
             if any(axis >= len(order) for axis in axes):
                 return None
